@@ -1,0 +1,38 @@
+# The two commands that a newcomer needs are `make run` and `make test`; `make help` lists all.
+
+.DEFAULT_GOAL := help
+.PHONY: help run build release test check lint proto bench clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Build the release binary and start the server on http://127.0.0.1:8080 (ARGS="--port 0 …")
+	@scripts/bootstrap
+	@exec scripts/run $(ARGS)
+
+build: ## Build everything for debugging
+	@scripts/bootstrap
+	swift build --explicit-target-dependency-import-check error $$(scripts/traits)
+
+release: ## Build .build/release/opentier
+	@scripts/bootstrap
+	swift build --configuration release --product opentier $$(scripts/traits)
+
+test: ## Build and run all tests (ARGS go to pytest)
+	@scripts/bootstrap --tests
+	@scripts/test $(ARGS)
+
+check: lint test ## What CI runs: format, generated code, all tests
+
+lint: ## Check the format of the code and that the generated code is current
+	@scripts/lint
+
+proto: ## Make the generated code anew from proto/
+	scripts/proto/generate
+
+bench: ## Measure (see Benchmarks/README.md)
+	@scripts/bootstrap
+	Benchmarks/run $(ARGS)
+
+clean: ## Remove what was built; the model's cache and data stay
+	rm -rf .build .build-proto

@@ -1,0 +1,181 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Settings every Swift target of this package shares.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+// Each product by the name that its import has, so that a target's dependency list reads as its imports do.
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
+let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let instrumentation = Target.Dependency.product(name: "Instrumentation", package: "swift-distributed-tracing")
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioFoundationCompat = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let serviceContext = Target.Dependency.product(name: "ServiceContextModule", package: "swift-service-context")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let swiftProtobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+
+let package = Package(
+  name: "opentier",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "opentier", targets: ["Bootstrap"])
+  ],
+  traits: [
+    .trait(name: "HTML", description: "HTML extraction through libgumbo (Debian: libgumbo-dev).")
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: [.defaults, "YAML"]),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/apple/swift-service-context", from: "1.5.1"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+    .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    // The hexagon: arrows point inward only.
+    .target(name: "Domain", swiftSettings: strict),
+    .target(name: "Application", dependencies: ["Domain"], swiftSettings: strict),
+
+    // Adapters: one target a technology; none imports another, but for `Contract`, which the wires share.
+    .target(
+      name: "InMemoryStorage", dependencies: ["Application", "Domain"], path: "Sources/Adapters/InMemoryStorage",
+      swiftSettings: strict),
+    .target(
+      name: "SQLiteStorage", dependencies: ["Application", "Domain", "CVectorMath", "EmbeddedFiles", grdb, crypto],
+      path: "Sources/Adapters/SQLiteStorage", swiftSettings: strict),
+    .target(
+      name: "Contract", dependencies: ["Application", "Domain", grpcCore, grpcProtobuf, swiftProtobuf],
+      path: "Sources/Adapters/Contract", swiftSettings: strict),
+    .target(
+      name: "HTTPServer",
+      dependencies: [
+        "Application", "Domain", "Contract", "EmbeddedFiles", hummingbird, grpcCore, swiftProtobuf, nioCore, httpTypes,
+        logging, metrics, instrumentation, serviceContext,
+      ],
+      path: "Sources/Adapters/HTTPServer", swiftSettings: strict),
+    .target(
+      name: "LanguageModels",
+      dependencies: [
+        "Application", "Domain", asyncHTTPClient, nioCore, nioHTTP1, nioFoundationCompat, logging, instrumentation,
+        serviceContext,
+      ],
+      path: "Sources/Adapters/LanguageModels", swiftSettings: strict),
+    .target(
+      name: "Egress",
+      dependencies: ["Application", "Domain", asyncHTTPClient, nioCore, nioHTTP1, logging],
+      path: "Sources/Adapters/Egress", swiftSettings: strict),
+    .target(
+      name: "Embeddings", dependencies: ["Application", "Domain", "CVectorMath", crypto],
+      path: "Sources/Adapters/Embeddings", swiftSettings: strict),
+    .target(
+      name: "TextExtraction",
+      dependencies: ["Application", "Domain", .target(name: "CGumbo", condition: .when(traits: ["HTML"]))],
+      path: "Sources/Adapters/TextExtraction", swiftSettings: strict),
+    .target(
+      name: "Security", dependencies: ["Application", "Domain", "CCrypt", crypto],
+      path: "Sources/Adapters/Security", swiftSettings: strict),
+    .target(
+      name: "Telemetry",
+      dependencies: [logging, metrics, coreMetrics, instrumentation, tracing, serviceContext],
+      path: "Sources/Adapters/Telemetry", swiftSettings: strict),
+
+    // C: kernels of our own, and the headers of libraries that Debian ships.
+    .target(name: "CVectorMath", cSettings: [.unsafeFlags(["-O3"], .when(configuration: .debug))]),
+    .systemLibrary(name: "CCrypt"),
+    .systemLibrary(name: "CGumbo", pkgConfig: "gumbo", providers: [.apt(["libgumbo-dev"])]),
+
+    // The web client and the migrations, embedded from the files in the repository.
+    .target(name: "EmbeddedFiles", swiftSettings: strict, plugins: ["EmbedFiles"]),
+    .plugin(name: "EmbedFiles", capability: .buildTool(), dependencies: ["embed-files"]),
+    .executableTarget(name: "embed-files", path: "Sources/EmbedFilesTool", swiftSettings: strict),
+
+    // The composition root: settings and the model's download apart, so that tests can reach them.
+    .target(
+      name: "Settings", dependencies: [configuration], path: "Sources/Bootstrap/Configuration", swiftSettings: strict),
+    .target(
+      name: "ModelFetching", dependencies: [crypto, asyncHTTPClient, nioCore], path: "Sources/Bootstrap/Models",
+      swiftSettings: strict),
+    .executableTarget(
+      name: "Bootstrap",
+      dependencies: [
+        "Application", "Domain", "InMemoryStorage", "SQLiteStorage", "Contract", "HTTPServer", "LanguageModels",
+        "Egress", "Embeddings", "TextExtraction", "Security", "Telemetry", "Settings", "ModelFetching", argumentParser,
+        asyncHTTPClient, logging, metrics, instrumentation, serviceLifecycle, unixSignals,
+      ],
+      path: "Sources/Bootstrap", exclude: ["Configuration", "Models"], swiftSettings: strict),
+
+    .testTarget(name: "ArchitectureTests", swiftSettings: strict),
+    .testTarget(name: "DomainTests", dependencies: ["Domain"], swiftSettings: strict),
+    .testTarget(
+      name: "ApplicationTests", dependencies: ["Application", "Domain", "InMemoryStorage"], swiftSettings: strict),
+    .testTarget(
+      name: "StorageTests",
+      dependencies: ["Application", "Domain", "InMemoryStorage", "SQLiteStorage", "EmbeddedFiles", grdb],
+      path: "Tests/AdapterTests/Storage", swiftSettings: strict),
+    .testTarget(
+      name: "EmbeddingsTests", dependencies: ["Application", "Domain", "Embeddings", "CVectorMath"],
+      path: "Tests/AdapterTests/Embeddings", swiftSettings: strict),
+    .testTarget(
+      name: "ExtractionTests", dependencies: ["Application", "Domain", "TextExtraction"],
+      path: "Tests/AdapterTests/Extraction", swiftSettings: strict),
+    .testTarget(
+      name: "ModelTests",
+      dependencies: [
+        "Application", "Domain", "LanguageModels", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, logging,
+        instrumentation, serviceContext,
+      ],
+      path: "Tests/AdapterTests/Models", swiftSettings: strict),
+    .testTarget(
+      name: "EgressTests",
+      dependencies: ["Application", "Domain", "Egress", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, logging],
+      path: "Tests/AdapterTests/Egress", swiftSettings: strict),
+    .testTarget(
+      name: "SecurityTests", dependencies: ["Application", "Domain", "Security"], path: "Tests/AdapterTests/Security",
+      swiftSettings: strict),
+    .testTarget(
+      name: "TelemetryTests",
+      dependencies: ["Telemetry", logging, metrics, coreMetrics, instrumentation, serviceContext],
+      path: "Tests/AdapterTests/Telemetry", swiftSettings: strict),
+    .testTarget(
+      name: "HTTPTests",
+      dependencies: [
+        "Application", "Domain", "InMemoryStorage", "Contract", "HTTPServer", "EmbeddedFiles", asyncHTTPClient, nioCore,
+        nioPosix, nioHTTP1, hummingbird, httpTypes, swiftProtobuf, logging, metrics, coreMetrics, instrumentation,
+        serviceContext, serviceLifecycle,
+      ],
+      path: "Tests/AdapterTests/HTTP", swiftSettings: strict),
+    .testTarget(
+      name: "BootstrapTests", dependencies: ["Settings", "ModelFetching", crypto, nioCore, nioPosix, nioHTTP1],
+      swiftSettings: strict),
+  ]
+)

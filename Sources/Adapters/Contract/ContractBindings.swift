@@ -1,0 +1,85 @@
+package import Application
+
+extension ContractServices {
+  /// The prefix of the paths on REST.
+  package static let restPrefix = "/api/v1"
+
+  /// The contract over the use cases: each method implemented once, and bound once, here.
+  package init(_ useCases: UseCases) {
+    self.init(
+      bindings: Self.auth(AuthService(useCases: useCases))
+        + Self.conversations(ConversationService(useCases: useCases))
+        + Self.chat(ChatService(useCases: useCases))
+        + Self.knowledge(KnowledgeService(useCases: useCases))
+        + Self.retrieval(RetrievalService(useCases: useCases))
+    ) { token async throws(ContractError) in
+      do throws(UseCaseFailure) { return try await useCases.resolveSession(token: token) } catch {
+        throw ContractError(error)
+      }
+    }
+  }
+
+  private static func auth(_ service: AuthService) -> [Binding] {
+    typealias Method = Opentier_V1_AuthService.Method
+    return [
+      .unary(Method.SignUp.descriptor, .post, "/auth/signup", service.signUp, authentication: .none),
+      .unary(Method.SignIn.descriptor, .post, "/auth/signin", service.signIn, authentication: .none),
+      .unary(Method.SignOut.descriptor, .post, "/auth/signout", service.signOut),
+      .unary(Method.GetMe.descriptor, .get, "/auth/me", service.getMe),
+      .unary(Method.DeleteMe.descriptor, .delete, "/auth/me", service.deleteMe),
+      .unary(Method.ListSessions.descriptor, .get, "/auth/sessions", service.listSessions),
+      .unary(Method.RevokeSession.descriptor, .delete, "/auth/sessions/{sessionId}", service.revokeSession),
+      .unary(Method.RevokeAllSessions.descriptor, .delete, "/auth/sessions", service.revokeAllSessions),
+    ]
+  }
+
+  private static func conversations(_ service: ConversationService) -> [Binding] {
+    typealias Method = Opentier_V1_ConversationService.Method
+    let one = "/conversations/{conversationId}"
+    return [
+      .unary(Method.ListConversations.descriptor, .get, "/conversations", service.listConversations),
+      .unary(Method.CreateConversation.descriptor, .post, "/conversations", service.createConversation),
+      .unary(Method.GetConversation.descriptor, .get, one, service.getConversation),
+      .unary(Method.UpdateConversation.descriptor, .patch, one, service.updateConversation),
+      .unary(Method.DeleteConversation.descriptor, .delete, one, service.deleteConversation),
+      .unary(Method.ListMessages.descriptor, .get, one + "/messages", service.listMessages),
+    ]
+  }
+
+  private static func chat(_ service: ChatService) -> [Binding] {
+    typealias Method = Opentier_V1_ChatService.Method
+    let regenerate = "/conversations/{conversationId}/messages/{messageId}/regenerate"
+    return [
+      .serverStreaming(Method.StreamChat.descriptor, .post, "/chat", service.streamChat, bodyLimit: .chat),
+      .serverStreaming(Method.RegenerateMessage.descriptor, .post, regenerate, service.regenerateMessage),
+      .unary(Method.CancelChat.descriptor, .post, "/chat/{messageId}/cancel", service.cancelChat),
+    ]
+  }
+
+  private static func knowledge(_ service: KnowledgeService) -> [Binding] {
+    typealias Method = Opentier_V1_KnowledgeService.Method
+    let (submission, document) = ("/submissions/{submissionId}", "/documents/{documentId}")
+    return [
+      .unary(
+        Method.CreateSubmission.descriptor, .post, "/submissions", service.createSubmission, bodyLimit: .submission,
+        extra: .upload),
+      .unary(Method.ListSubmissions.descriptor, .get, "/submissions", service.listSubmissions),
+      .unary(Method.GetSubmission.descriptor, .get, submission, service.getSubmission),
+      .unary(Method.ApproveSubmission.descriptor, .post, submission + "/approve", service.approveSubmission),
+      .unary(Method.RejectSubmission.descriptor, .post, submission + "/reject", service.rejectSubmission),
+      .unary(Method.ListDocuments.descriptor, .get, "/documents", service.listDocuments),
+      .unary(Method.GetDocument.descriptor, .get, document, service.getDocument),
+      .unary(Method.DeleteDocument.descriptor, .delete, document, service.deleteDocument),
+      .unary(Method.ListDocumentRevisions.descriptor, .get, document + "/revisions", service.listDocumentRevisions),
+      .unary(Method.GetDocumentText.descriptor, .get, document + "/text", service.getDocumentText, extra: .plainText),
+      .unary(Method.ListJobs.descriptor, .get, "/jobs", service.listJobs),
+      .unary(Method.GetJob.descriptor, .get, "/jobs/{jobId}", service.getJob),
+      .serverStreaming(Method.WatchJob.descriptor, .get, "/jobs/{jobId}/events", service.watchJob),
+    ]
+  }
+
+  private static func retrieval(_ service: RetrievalService) -> [Binding] {
+    typealias Method = Opentier_V1_RetrievalService.Method
+    return [.unary(Method.Search.descriptor, .post, "/search", service.search)]
+  }
+}

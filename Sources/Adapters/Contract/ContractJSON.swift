@@ -1,0 +1,15 @@
+package import Domain
+package import Application
+import SwiftProtobuf
+
+/// Domain values as the contract's JSON, for what prints the same shapes as the wires do.
+package enum ContractJSON {
+  /// A search hit as `SearchHit`, on one line.
+  package static func text(_ hit: SearchHit) throws -> String { try Opentier_V1_SearchHit(hit).jsonString() }
+
+  /// An account as `User`, on one line.
+  package static func text(_ user: User) throws -> String { try Opentier_V1_User(user).jsonString() }
+
+  /// An event of an answer as `StreamChatResponse`, on one line.
+  package static func text(_ event: ChatEvent) throws -> String { try Opentier_V1_StreamChatResponse(event).jsonString() }
+}

@@ -1,0 +1,92 @@
+import Application
+import Domain
+import SwiftProtobuf
+
+/// A stream's message that carries one event of an answer.
+protocol ChatEventMessage: Message {
+  init(_ event: ChatEvent)
+  init(failed failure: Opentier_V1_ChatFailed)
+}
+
+extension Opentier_V1_StreamChatResponse: ChatEventMessage {
+  /// An event of the answer.
+  init(_ event: ChatEvent) {
+    self.init()
+    switch event {
+    case .started(let conversation, let message, let question, let model):
+      started = Opentier_V1_ChatStarted(conversation: conversation, message: message, question: question, model: model)
+    case .sources(let sources): self.sources = Opentier_V1_ChatSources(sources)
+    case .delta(let text): delta = Opentier_V1_ChatDelta(text)
+    case .completed(let reason, let usage, let citations):
+      completed = Opentier_V1_ChatCompleted(reason, usage, citations)
+    }
+  }
+
+  /// The end of an answer that could not be given.
+  init(failed failure: Opentier_V1_ChatFailed) {
+    self.init()
+    failed = failure
+  }
+}
+
+extension Opentier_V1_RegenerateMessageResponse: ChatEventMessage {
+  /// An event of the answer.
+  init(_ event: ChatEvent) {
+    self.init()
+    switch event {
+    case .started(let conversation, let message, let question, let model):
+      started = Opentier_V1_ChatStarted(conversation: conversation, message: message, question: question, model: model)
+    case .sources(let sources): self.sources = Opentier_V1_ChatSources(sources)
+    case .delta(let text): delta = Opentier_V1_ChatDelta(text)
+    case .completed(let reason, let usage, let citations):
+      completed = Opentier_V1_ChatCompleted(reason, usage, citations)
+    }
+  }
+
+  /// The end of an answer that could not be given.
+  init(failed failure: Opentier_V1_ChatFailed) {
+    self.init()
+    failed = failure
+  }
+}
+
+extension Opentier_V1_ChatStarted {
+  init(conversation: ConversationID, message: MessageID, question: MessageID, model: String) {
+    self.init()
+    conversationID = conversation.description
+    messageID = message.description
+    userMessageID = question.description
+    self.model = model
+  }
+}
+
+extension Opentier_V1_ChatSources {
+  init(_ sources: [Source]) {
+    self.init()
+    self.sources = sources.map(Opentier_V1_Source.init)
+  }
+}
+
+extension Opentier_V1_ChatDelta {
+  init(_ text: String) {
+    self.init()
+    self.text = text
+  }
+}
+
+extension Opentier_V1_ChatCompleted {
+  init(_ reason: FinishReason, _ usage: TokenUsage, _ citations: [Citation]) {
+    self.init()
+    finishReason = reason.rawValue
+    self.usage = Opentier_V1_TokenUsage(usage)
+    self.citations = citations.map(Opentier_V1_Citation.init)
+  }
+}
+
+extension Opentier_V1_ChatFailed {
+  init(_ error: ContractError) {
+    self.init()
+    code = error.code.rawValue
+    message = error.message
+  }
+}

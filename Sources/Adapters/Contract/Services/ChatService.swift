@@ -1,0 +1,64 @@
+import Application
+import Domain
+import GRPCCore
+import Synchronization
+
+/// `opentier.v1.ChatService` over the use cases.
+struct ChatService: Opentier_V1_ChatService.SimpleServiceProtocol {
+  let useCases: UseCases
+
+  func streamChat(
+    request: Opentier_V1_StreamChatRequest, response: RPCWriter<Opentier_V1_StreamChatResponse>,
+    context: ServerContext
+  ) async throws {
+    let caller = try caller()
+    let command = StreamChat.Command(
+      message: request.message,
+      conversationID: request.hasConversationID
+        ? try ConversationID(of: "conversation", request.conversationID) : nil,
+      parentID: request.hasParentID ? try MessageID(field: "parentId", request.parentID) : nil,
+      model: request.hasModel ? request.model : nil,
+      asOf: request.hasAsOf ? try request.asOf.date("asOf") : nil,
+      filters: try SearchFilters(request.filters))
+    try await Self.answer(into: response) { emit async throws(UseCaseFailure) in
+      try await useCases.streamChat(command, caller, emit: emit)
+    }
+  }
+
+  func regenerateMessage(
+    request: Opentier_V1_RegenerateMessageRequest, response: RPCWriter<Opentier_V1_RegenerateMessageResponse>,
+    context: ServerContext
+  ) async throws {
+    let caller = try caller()
+    let conversation = try ConversationID(of: "conversation", request.conversationID)
+    let message = try MessageID(of: "message", request.messageID)
+    try await Self.answer(into: response) { emit async throws(UseCaseFailure) in
+      try await useCases.regenerate(
+        message, in: conversation, model: request.hasModel ? request.model : nil, caller, emit: emit)
+    }
+  }
+
+  func cancelChat(
+    request: Opentier_V1_CancelChatRequest, context: ServerContext
+  ) async throws -> Opentier_V1_CancelChatResponse {
+    try useCases.cancelChat(MessageID(of: "message", request.messageID), caller())
+    return Opentier_V1_CancelChatResponse()
+  }
+
+  /// Writes an answer's events. A failure before the first is thrown, so that a wire can still answer with its status;
+  /// one behind it becomes the last event, `failed`. A reader that has gone ends the answer as cancelled.
+  private static func answer<Event: ChatEventMessage>(
+    into response: RPCWriter<Event>, _ write: (@escaping ChatEmitter) async throws(UseCaseFailure) -> Void
+  ) async throws {
+    let hasStarted = Mutex(false)
+    do {
+      try await write { event throws(UseCaseFailure) in
+        hasStarted.withLock { $0 = true }
+        do { try await response.write(Event(event)) } catch { throw .cancelled }
+      }
+    } catch {
+      guard hasStarted.withLock({ $0 }), error != .cancelled else { throw error }
+      try await response.write(Event(failed: Opentier_V1_ChatFailed(ContractError(error))))
+    }
+  }
+}

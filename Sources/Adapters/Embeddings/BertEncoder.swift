@@ -1,0 +1,112 @@
+import CVectorMath
+
+/// Turns token sequences into unit vectors: a BERT encoder, the mean over all tokens, and division by the length.
+///
+/// Sequences of any lengths are laid one below the other, so that no padding is computed: the dense layers see one
+/// tall matrix, and attention goes sequence by sequence. A sequence's vector does not depend on its neighbours.
+struct BertEncoder: Sendable {
+  let weights: BertWeights
+
+  /// The vectors of some sequences, in their order.
+  ///
+  /// Precondition: together they have at most `workspace.rows` tokens, none is empty or longer than the positions of
+  /// the shape, and all identifiers are below the vocabulary's size. Takes about 0.2 ms a token on one core.
+  func vectors(of sequences: [[Int32]], in workspace: EncoderWorkspace) -> [[Float]] {
+    let shape = weights.shape, width = shape.width
+    let hidden = workspace.hidden, projected = workspace.projected, wide = workspace.wide
+    var rows = 0
+    for sequence in sequences {
+      vm_gather_f32(
+        weights.words,
+        sequence,
+        weights.positions,
+        weights.tokenType,
+        sequence.count,
+        width,
+        hidden + rows * width
+      )
+      rows += sequence.count
+    }
+    normalise(hidden, nil, weights.inputNorm, rows, to: hidden)
+    for layer in weights.layers {
+      apply(layer.attentionInput, hidden, rows, to: wide)
+      var row = 0
+      for sequence in sequences {
+        vm_attention_f32(
+          wide + row * 3 * width,
+          sequence.count,
+          shape.heads,
+          shape.headSize,
+          workspace.attention,
+          projected + row * width
+        )
+        row += sequence.count
+      }
+      apply(layer.attentionOutput, projected, rows, to: wide)
+      normalise(wide, hidden, layer.attentionNorm, rows, to: hidden)
+      apply(layer.up, hidden, rows, activation: VM_ACTIVATION_GELU, to: wide)
+      apply(layer.down, wide, rows, to: projected)
+      normalise(projected, hidden, layer.outputNorm, rows, to: hidden)
+    }
+    var row = 0
+    return sequences.map { sequence in
+      defer { row += sequence.count }
+      return [Float](unsafeUninitializedCapacity: width) { buffer, count in
+        vm_mean_unit_f32(hidden + row * width, sequence.count, width, buffer.baseAddress)
+        count = width
+      }
+    }
+  }
+
+  private func apply(
+    _ layer: BertWeights.Linear,
+    _ input: UnsafePointer<Float>,
+    _ rows: Int,
+    activation: Int = VM_ACTIVATION_NONE,
+    to output: UnsafeMutablePointer<Float>
+  ) {
+    vm_linear_f32(
+      input,
+      layer.inputs,
+      rows,
+      layer.packed,
+      layer.bias,
+      layer.outputs,
+      layer.inputs,
+      Int32(activation),
+      output,
+      layer.outputs
+    )
+  }
+
+  private func normalise(
+    _ input: UnsafePointer<Float>,
+    _ residual: UnsafePointer<Float>?,
+    _ norm: BertWeights.Norm,
+    _ rows: Int,
+    to output: UnsafeMutablePointer<Float>
+  ) {
+    let shape = weights.shape
+    vm_layer_norm_f32(input, residual, norm.gamma, norm.beta, shape.epsilon, rows, shape.width, output)
+  }
+}
+
+/// The memory that one thread computes in, used again for each group of texts: about 2.7 MB for 256 tokens.
+final class EncoderWorkspace {
+  /// The most tokens a group may have, and the longest single sequence.
+  let rows: Int
+  let hidden: UnsafeMutablePointer<Float>
+  let projected: UnsafeMutablePointer<Float>
+  let wide: UnsafeMutablePointer<Float>
+  let attention: UnsafeMutablePointer<Float>
+  private let arena = FloatArena()
+
+  /// Room for groups of at most `rows` tokens.
+  init(rows: Int, shape: BertShape) {
+    self.rows = rows
+    hidden = arena.allocate(rows * shape.width)
+    projected = arena.allocate(rows * shape.width)
+    wide = arena.allocate(rows * max(shape.inner, 3 * shape.width))
+    attention = arena.allocate(vm_attention_scratch_count(rows, shape.headSize))
+  }
+}

@@ -1,0 +1,77 @@
+import HTTPTypes
+
+/// Checks what a body claims to be.
+enum ContentType {
+  /// Refuses other media types, charsets than UTF-8, and compressed bodies.
+  ///
+  /// - Throws: an ``HTTPRefusal`` of 415.
+  static func check(_ head: RequestHead, is types: [String], unlessEmpty isEmpty: Bool) throws {
+    let list = types.joined(separator: " or ")
+    guard let type = head.mediaType else {
+      if isEmpty { return }
+      throw HTTPRefusal.unsupportedMediaType("say what the body is: Content-Type: \(list)")
+    }
+    guard types.contains(type) else {
+      if isEmpty { return }
+      throw HTTPRefusal.unsupportedMediaType("the body must be \(list)")
+    }
+    if let charset = head.headers[.contentType].flatMap({ parameter("charset", of: $0) }),
+      charset.lowercased() != "utf-8"
+    {
+      throw HTTPRefusal.unsupportedMediaType("the body must be in UTF-8")
+    }
+    if let coding = head.headers[.contentEncoding], coding.lowercased() != "identity" {
+      throw HTTPRefusal.unsupportedMediaType("the body must not be compressed")
+    }
+  }
+
+  /// A parameter of a media type or a disposition, its quotes taken off (RFC 9110 §5.6.6).
+  static func parameter(_ name: String, of value: String) -> String? {
+    var rest = Substring(value)
+    while let semicolon = endOfItem(rest) {
+      rest = rest[rest.index(after: semicolon)...].drop(while: { $0 == " " || $0 == "\t" })
+      guard let equals = rest.firstIndex(of: "=") else { return nil }
+      let key = rest[..<equals].lowercased()
+      rest = rest[rest.index(after: equals)...]
+      let raw = rest[..<(endOfItem(rest) ?? rest.endIndex)]
+      if key == name { return unquoted(raw) }
+    }
+    return nil
+  }
+
+  /// Where the next `;` outside of quotes is.
+  private static func endOfItem(_ text: Substring) -> Substring.Index? {
+    var isQuoted = false
+    var isEscaped = false
+    for index in text.indices {
+      let character = text[index]
+      if isEscaped {
+        isEscaped = false
+      } else if character == "\\", isQuoted {
+        isEscaped = true
+      } else if character == "\"" {
+        isQuoted.toggle()
+      } else if character == ";", !isQuoted {
+        return index
+      }
+    }
+    return nil
+  }
+
+  private static func unquoted(_ raw: Substring) -> String {
+    var text = raw
+    while text.last == " " || text.last == "\t" { text.removeLast() }
+    guard text.count >= 2, text.first == "\"", text.last == "\"" else { return String(text) }
+    var out = ""
+    var isEscaped = false
+    for character in text.dropFirst().dropLast() {
+      if !isEscaped, character == "\\" {
+        isEscaped = true
+      } else {
+        out.append(character)
+        isEscaped = false
+      }
+    }
+    return out
+  }
+}

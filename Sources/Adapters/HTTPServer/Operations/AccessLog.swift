@@ -1,0 +1,44 @@
+import Contract
+import Domain
+import Logging
+import Metrics
+
+/// Writes a line and a measurement for each request: never a query, a header or a body.
+struct AccessLog: Sendable {
+  /// What is told of a request.
+  struct Entry {
+    let method: String
+    let template: String
+    let status: Int
+    let duration: Duration
+    let context: CallContext
+    let diagnosis: String?
+  }
+
+  let logger: Logger
+
+  /// Tells of a request that has been answered.
+  func record(_ entry: Entry) {
+    // Methods that nobody knows are one, so that a client cannot make up labels.
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].contains(entry.method)
+    let method = known ? entry.method : "OTHER"
+    Metrics.Timer(
+      label: "http_server_request_duration_seconds",
+      dimensions: [("method", method), ("route", entry.template), ("status", String(entry.status))]
+    ).recordNanoseconds(Int64(entry.duration / .nanoseconds(1)))
+
+    var metadata: Logger.Metadata = [
+      "request_id": "\(entry.context.requestID)", "method": "\(method)", "route": "\(entry.template)",
+      "status": "\(entry.status)",
+      "duration_ms": "\((Double(entry.duration / .microseconds(1)) / 10).rounded() / 100)",
+    ]
+    if let principal = entry.context.principal {
+      metadata["user_id"] = "\(principal.userID)"
+      metadata["organization_id"] = "\(principal.organizationID)"
+    }
+    if let diagnosis = entry.diagnosis { metadata["error"] = "\(diagnosis)" }
+    let isProbe = ["/healthz", "/readyz", "/metrics"].contains(entry.template)
+    let level: Logger.Level = entry.diagnosis != nil ? .error : isProbe ? .debug : .info
+    logger.log(level: level, "request", metadata: metadata)
+  }
+}

@@ -1,0 +1,84 @@
+import Contract
+import FoundationEssentials
+import HTTPTypes
+
+/// The head of a request, with the path and the query apart.
+struct RequestHead: Sendable {
+  let method: String
+  let path: String
+  let query: String
+  let headers: HTTPFields
+
+  /// Reads a head. The target is a path or, through a proxy, a whole URL (RFC 9112 §3.2).
+  init(_ request: HTTPRequest) {
+    method = request.method.rawValue
+    headers = request.headerFields
+    var target = Substring(request.path ?? "")
+    if !target.hasPrefix("/"), let scheme = target.firstRange(of: "://") {
+      target = target[scheme.upperBound...]
+      target = target.firstIndex(of: "/").map { target[$0...] } ?? "/"
+    }
+    let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+    path = parts.first.map(String.init) ?? ""
+    query = parts.count > 1 ? String(parts[1]) : ""
+  }
+
+  /// The declared length of the body; `nil` where it is sent in chunks.
+  var contentLength: Int? { headers[.contentLength].flatMap { Int($0) } }
+
+  /// Whether a body follows.
+  var hasBody: Bool { headers[.transferEncoding] != nil || (contentLength ?? 0) > 0 }
+
+  /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1).
+  var expectsContinue: Bool { headers[.expect]?.lowercased() == "100-continue" }
+
+  /// The media type of the body in lower case, without parameters.
+  var mediaType: String? { headers[.contentType].map(Self.mediaType) }
+
+  /// The part of a media type before its parameters, in lower case.
+  static func mediaType(_ value: String) -> String {
+    (value.split(separator: ";", omittingEmptySubsequences: false).first ?? "")
+      .filter { $0 != " " && $0 != "\t" }.lowercased()
+  }
+
+  /// The token of `Authorization: Bearer` (RFC 6750 §2.1); the scheme's case does not matter.
+  var bearerToken: String? {
+    guard let value = headers[.authorization] else { return nil }
+    let parts = value.split(separator: " ", maxSplits: 1)
+    guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+    return parts[1].trimmingPrefix(while: { $0 == " " }).description
+  }
+
+  /// The request's id: the client's own where it is 1 to 128 letters, digits, `.`, `_` or `-`, else a new one.
+  func requestID() -> String {
+    if let given = headers[.requestID], (1...128).contains(given.utf8.count),
+      given.utf8.allSatisfy({ byte in
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+          UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+          true
+        default: false
+        }
+      })
+    {
+      return given
+    }
+    return UUID().uuidString.lowercased()
+  }
+
+  /// Whether the client takes a media type: by name, by `*/*`, by its main type, or by saying nothing. A type with
+  /// `q=0` is not taken (RFC 9110 §12.5.1).
+  func accepts(_ type: String) -> Bool {
+    let ranges = headers[values: .accept].flatMap { $0.split(separator: ",") }
+    guard !ranges.isEmpty else { return true }
+    let main = type.prefix(while: { $0 != "/" })
+    return ranges.contains { range in
+      let name = Self.mediaType(String(range))
+      guard name == type || name == "*/*" || name == "\(main)/*" else { return false }
+      return !range.split(separator: ";").dropFirst().contains { parameter in
+        let text = parameter.filter { $0 != " " }.lowercased()
+        return text.hasPrefix("q=") && Double(text.dropFirst(2)) == 0
+      }
+    }
+  }
+}

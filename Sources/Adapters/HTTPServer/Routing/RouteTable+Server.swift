@@ -1,0 +1,28 @@
+import Contract
+import FoundationEssentials
+import NIOCore
+
+extension RouteTable {
+  /// All paths of a server.
+  init(
+    services: ContractServices, readiness: [ReadinessCheck], metricsText: @escaping @Sendable () async -> String,
+    version: String, files: [(path: String, data: Data)]
+  ) {
+    self.init()
+    for binding in services.bindings {
+      add(binding.verb.rawValue, ContractServices.restPrefix + binding.path, .rest(binding))
+      add("POST", binding.procedurePath, .connect(binding))
+    }
+    let document = Array(
+      OpenAPIDocument(services.bindings, prefix: ContractServices.restPrefix, version: version).json.utf8)
+    add("GET", "/openapi.json", .endpoint { _ in Answer(json: document) })
+    add("GET", "/healthz", .endpoint { _ in Probes.health() })
+    add("GET", "/readyz", .endpoint { _ in await Probes.readiness(readiness) })
+    add(
+      "GET", "/metrics",
+      .endpoint { _ in
+        await Answer(type: "text/plain; version=0.0.4; charset=utf-8", body: ByteBuffer(string: metricsText()))
+      })
+    for file in StaticFiles(files).routes { add("GET", file.path, .endpoint(file.endpoint)) }
+  }
+}

@@ -1,0 +1,29 @@
+import HTTPTypes
+
+extension HTTPField.Name {
+  /// Names the request in the answer and the log.
+  // "x-request-id" is a token (RFC 9110 §5.6.2), which is all that the initialiser checks.
+  static let requestID = Self("x-request-id")!
+  static let contentSecurityPolicy = Self("content-security-policy")!
+  static let contentTypeOptions = Self("x-content-type-options")!
+  static let referrerPolicy = Self("referrer-policy")!
+  static let crossOriginResourcePolicy = Self("cross-origin-resource-policy")!
+  static let accelBuffering = Self("x-accel-buffering")!
+  static let connectProtocolVersion = Self("connect-protocol-version")!
+}
+
+extension HTTPFields {
+  /// Adds what every answer carries.
+  mutating func addCommon(requestID: String, date: String) {
+    self[.requestID] = requestID
+    self[.date] = date
+    // Trusted Types and no foreign scripts: an answer or a document shown in the page cannot run anything.
+    self[.contentSecurityPolicy] = """
+      default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
+      require-trusted-types-for 'script'
+      """
+    self[.contentTypeOptions] = "nosniff"
+    self[.referrerPolicy] = "no-referrer"
+    self[.crossOriginResourcePolicy] = "same-origin"
+  }
+}

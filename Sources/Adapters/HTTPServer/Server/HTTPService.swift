@@ -1,0 +1,85 @@
+package import Contract
+import EmbeddedFiles
+import FoundationEssentials
+import Hummingbird
+import HummingbirdCore
+package import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+
+/// The HTTP server: REST with server-sent events, Connect, the OpenAPI document, probes, metrics, the web client.
+///
+/// Told to stop (gracefully), it accepts no more connections and lets open requests and streams end; when the grace time
+/// is over it cancels them, and ends.
+package struct HTTPService: Service {
+  /// Told where the server listens, once it does.
+  package typealias OnListening = @Sendable (_ host: String, _ port: Int) async -> Void
+
+  private let responder: Responder
+  private let configuration: HTTPConfiguration
+  private let logger: Logger
+  private let onListening: OnListening
+
+  /// Makes a server.
+  ///
+  /// - Parameters:
+  ///   - configuration: where to listen, and limits.
+  ///   - services: the contract.
+  ///   - readiness: what `/readyz` looks at.
+  ///   - metricsText: the body of `/metrics`, in Prometheus' text format 0.0.4.
+  ///   - logger: takes a line for each request.
+  ///   - onListening: told the address and the port, which is of interest where the port was 0.
+  package init(
+    configuration: HTTPConfiguration, services: ContractServices, readiness: [ReadinessCheck],
+    metricsText: @escaping @Sendable () async -> String, logger: Logger, onListening: @escaping OnListening = { _, _ in }
+  ) {
+    self.configuration = configuration
+    self.logger = logger
+    self.onListening = onListening
+    responder = Responder(
+      routes: RouteTable(
+        services: services, readiness: readiness, metricsText: metricsText, version: configuration.version,
+        files: EmbeddedFiles.files(in: "web")),
+      services: services, configuration: configuration, log: AccessLog(logger: logger))
+  }
+
+  /// Serves until told to stop.
+  package func run() async throws {
+    var serverLogger = logger
+    serverLogger.logLevel = max(serverLogger.logLevel, .warning)
+    var decoder = HTTP1Channel.Configuration.DecoderConfiguration()
+    decoder.maxHeaderListSize = configuration.limits.headerFields
+    decoder.maxHeaderFieldSize = configuration.limits.headerFields
+    let builder = HTTPServerBuilder.http1(
+      configuration: HTTP1Channel.Configuration(
+        idleTimeout: .seconds(configuration.limits.idleSeconds), httpDecoderConfiguration: decoder))
+    let (host, onListening) = (configuration.host, onListening)
+    let server = try builder.buildServer(
+      configuration: ServerConfiguration(address: .hostname(host, port: configuration.port)),
+      eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: serverLogger
+    ) { [responder] request, response, channel in
+      try await responder.respond(to: request, response, channel)
+    } onServerRunning: { channel in
+      await onListening(host, channel.localAddress?.port ?? 0)
+    }
+    try await withThrowingTaskGroup(of: Bool.self) { group in
+      group.addTask {
+        try await server.run()
+        return true
+      }
+      group.addTask { [grace = configuration.shutdownGrace] in
+        try await gracefulShutdown()
+        try await Task.sleep(for: grace)
+        return false
+      }
+      // Either the server has ended, or its grace time has; then what is still open is cancelled.
+      if try await group.next() == false { logger.warning("open requests were cancelled: the grace time is over") }
+      group.cancelAll()
+      // The timer that loses ends by cancellation, which is no failure.
+      while let result = await group.nextResult() {
+        if case .failure(let error) = result, !(error is CancellationError) { throw error }
+      }
+    }
+  }
+}

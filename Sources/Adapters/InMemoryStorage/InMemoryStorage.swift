@@ -1,0 +1,37 @@
+package import Application
+
+/// Everything the platform stores, in this process's memory: nothing outlives it.
+///
+/// For tests, demos and the `memory` profile. It holds the same contract as the durable adapters, and one lock guards
+/// all of it, so that each call is a transaction.
+package struct InMemoryStorage: Sendable {
+  /// The accounts.
+  package let users: any UserRepository
+  /// The signed-in sessions.
+  package let sessions: any SessionRepository
+  /// Conversations and messages.
+  package let conversations: any ConversationRepository
+  /// Submissions of knowledge.
+  package let submissions: any SubmissionRepository
+  /// Published documents.
+  package let documents: any DocumentRepository
+  /// The queue of ingestion jobs, for workers.
+  package let jobQueue: any JobQueue
+  /// The ingestion jobs, for submitters.
+  package let jobs: any JobRepository
+  /// The chunks, for search.
+  package let passages: any PassageIndex
+
+  /// Makes an empty store.
+  package init() {
+    let store = InMemoryStore()
+    users = InMemoryUserRepository(store)
+    sessions = InMemorySessionRepository(store)
+    conversations = InMemoryConversationRepository(store)
+    submissions = InMemorySubmissionRepository(store)
+    documents = InMemoryDocumentRepository(store)
+    jobQueue = InMemoryJobQueue(store)
+    jobs = InMemoryJobRepository(store)
+    passages = InMemoryPassageIndex(store)
+  }
+}

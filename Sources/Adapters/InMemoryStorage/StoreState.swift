@@ -1,0 +1,80 @@
+import Application
+import Domain
+import FoundationEssentials
+
+/// All rows, by id.
+struct StoreState: Sendable {
+  var users: [UserID: UserRow] = [:]
+  var sessions: [SessionID: SessionRow] = [:]
+  var conversations: [ConversationID: Conversation] = [:]
+  var messages: [MessageID: ChatMessage] = [:]
+  var submissions: [SubmissionID: SubmissionRow] = [:]
+  var jobs: [JobID: JobRow] = [:]
+  var documents: [DocumentID: DocumentRow] = [:]
+  var revisions: [RevisionID: RevisionRow] = [:]
+  var chunks: [ChunkID: ChunkRow] = [:]
+  var vectors: [String: [ChunkID: Embedding]] = [:]
+  /// The width of each model's vectors, as the first ones had it.
+  var dimensions: [String: Int] = [:]
+
+  /// The name that others see of a user, deleted or not; its id where there is no such account.
+  func displayName(of user: UserID) -> String { users[user]?.user.displayName ?? user.description }
+}
+
+/// An account with what signs it in.
+struct UserRow: Sendable {
+  var user: User
+  let hash: PasswordHash?
+}
+
+/// A session with the hash that finds it.
+struct SessionRow: Sendable {
+  let session: Session
+  let tokenHash: SecretHash
+}
+
+/// A submission with its bytes.
+struct SubmissionRow: Sendable {
+  var submission: KnowledgeSubmission
+  let content: SubmissionContent
+}
+
+/// A job with what only the queue knows of it.
+struct JobRow: Sendable {
+  var job: IngestionJob
+  var lease: Lease?
+  var runAfter: Date?
+
+  /// Who holds the job until when.
+  struct Lease: Sendable {
+    let worker: String
+    let token: UUID
+    var expiresAt: Date
+  }
+}
+
+/// What of a document does not change with its revisions.
+struct DocumentRow: Sendable {
+  let id: DocumentID
+  let organizationID: OrganizationID
+  var sourceURI: String?
+  let createdAt: Date
+  var revisionIDs: [RevisionID]
+}
+
+/// A revision with its text.
+struct RevisionRow: Sendable {
+  var revision: DocumentRevision
+  let text: String
+  let metadata: Metadata
+  let chunkIDs: [ChunkID]
+}
+
+/// A chunk with the statistics of its words.
+struct ChunkRow: Sendable {
+  let chunk: DocumentChunk
+  let documentID: DocumentID
+  let revisionID: RevisionID
+  let organizationID: OrganizationID
+  let words: WordCounts
+}

@@ -1,0 +1,129 @@
+package import Application
+package import Domain
+
+/// Answers with the best sentences of the passages, word for word, each cited: deterministic, with no network.
+///
+/// Sentences are ranked by the question's words; the best are compared with it by meaning where there is an embedder.
+/// When none is relevant it says so and cites nothing.
+package struct ExtractiveLanguageModel: LanguageModel {
+  /// `extractive`.
+  package static let modelName = "extractive"
+  /// What is said when no sentence is relevant.
+  package static let nothingFound = "I found nothing about this in the knowledge base."
+  /// How many words one part of the stream has.
+  static let wordsPerPart = 3
+
+  package var name: String { Self.modelName }
+  private let embedder: CurrentEmbedder
+  private let counter: any TokenCounter
+
+  /// Makes the model.
+  ///
+  /// - Parameters:
+  ///   - embedder: judges by meaning while there is one; without, or when it fails, words alone decide.
+  ///   - counter: measures the usage and the limit of a reply.
+  package init(embedder: CurrentEmbedder, counter: any TokenCounter) {
+    self.embedder = embedder
+    self.counter = counter
+  }
+
+  package func reply(
+    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
+  ) async throws(ModelFailure) -> ReplyEnd {
+    let parts: [AnswerPart]
+    if let text = SmallTalk.answer(to: request.question) {
+      parts = [AnswerPart(text: text, quote: nil)]
+    } else {
+      parts = AnswerPart.parts(of: try await sentences(for: request))
+    }
+    let prompt = request.messages.reduce(0) { $0 + counter.count($1.content) }
+    var used = 0
+    var quotes: [Source] = []
+    for part in parts {
+      for piece in part.pieces(ofWords: Self.wordsPerPart) {
+        let tokens = counter.count(piece)
+        if let limit = request.maximumTokens, used + tokens > limit {
+          return end(.length, prompt, used, quotes)
+        }
+        guard !Task.isCancelled else { throw .cancelled }
+        used += tokens
+        try await emit(piece)
+      }
+      if let quote = part.quote { quotes.append(quote) }
+    }
+    return end(.stop, prompt, used, quotes)
+  }
+
+  private func end(_ reason: FinishReason, _ prompt: Int, _ completion: Int, _ quotes: [Source]) -> ReplyEnd {
+    ReplyEnd(
+      finishReason: reason, usage: TokenUsage(promptTokens: prompt, completionTokens: completion), quotes: quotes)
+  }
+
+  // Reading the passages takes milliseconds of computing: not on the caller's executor.
+  @concurrent
+  private func sentences(for request: ModelRequest) async throws(ModelFailure) -> [SourceSentence] {
+    let ranked = SentenceRanking.rank(SourceSentence.all(in: request.sources), for: request.question)
+    guard !ranked.isEmpty else { return [] }
+    guard !Task.isCancelled else { throw .cancelled }
+    guard let embedder = embedder() else { return AnswerSelection(ranked).sentences() }
+    let texts = [request.question] + ranked.prefix(AnswerSelection.maximumEmbedded).map(\.sentence.text)
+    do {
+      let vectors = try await embedder.embed(texts)
+      guard let question = vectors.first, vectors.count == texts.count else {
+        return AnswerSelection(ranked).sentences()
+      }
+      return AnswerSelection(ranked, question: question, vectors: vectors.dropFirst()).sentences()
+    } catch {
+      switch error {
+      case .cancelled: throw .cancelled
+      // An overloaded embedder makes a plainer answer, not none.
+      case .unavailable, .rejected: return AnswerSelection(ranked).sentences()
+      }
+    }
+  }
+}
+
+/// A stretch of an answer that is quoted from one place, or from none.
+struct AnswerPart: Sendable {
+  /// What is shown, the space before it included.
+  let text: String
+  /// What it quotes.
+  let quote: Source?
+
+  /// The answer made of sentences: those of one source in a paragraph, each with its citation behind it.
+  static func parts(of sentences: [SourceSentence]) -> [AnswerPart] {
+    guard !sentences.isEmpty else { return [AnswerPart(text: ExtractiveLanguageModel.nothingFound, quote: nil)] }
+    var previous: Int?
+    return sentences.map { sentence in
+      let marker = sentence.source.marker
+      let space = previous == nil ? "" : previous == marker ? " " : "\n\n"
+      previous = marker
+      return AnswerPart(text: "\(space)\(sentence.shown) [\(marker)]", quote: sentence.quote)
+    }
+  }
+
+  /// The text in pieces of so many words, the white space before each word included; joined, they are the text.
+  func pieces(ofWords words: Int) -> [String] {
+    var pieces: [String] = []
+    var piece = ""
+    var count = 0
+    var isInWord = false
+    for character in text {
+      if !character.isWhitespace, !isInWord {
+        if count == words {
+          pieces.append(piece)
+          (piece, count) = ("", 0)
+        }
+        count += 1
+      }
+      if character.isWhitespace, isInWord, count == words {
+        pieces.append(piece)
+        (piece, count) = ("", 0)
+      }
+      isInWord = !character.isWhitespace
+      piece.append(character)
+    }
+    if !piece.isEmpty { pieces.append(piece) }
+    return pieces
+  }
+}

@@ -1,0 +1,67 @@
+import Application
+import GRDB
+
+/// The open file: one connection that writes, some that read, in write-ahead-log mode.
+package struct SQLiteDatabase: Sendable {
+  /// How long a call waits for another process's write unless said otherwise, in seconds.
+  package static let defaultBusyTimeout = 5.0
+
+  private let pool: DatabasePool
+
+  /// Opens a file whose schema is current.
+  init(path: String, busyTimeout: Double) throws(StorageFailure) {
+    do {
+      pool = try DatabasePool(path: path, configuration: Self.configuration(busyTimeout: busyTimeout))
+    } catch {
+      throw StorageFailure(error)
+    }
+  }
+
+  /// What every connection is set to.
+  static func configuration(busyTimeout: Double) -> Configuration {
+    var configuration = Configuration()
+    configuration.busyMode = .timeout(busyTimeout)
+    configuration.foreignKeysEnabled = true
+    configuration.prepareDatabase { db in
+      // FULL syncs the log at each commit: what was acknowledged survives a power cut, not only a crash.
+      try db.execute(sql: "PRAGMA synchronous = FULL")
+    }
+    return configuration
+  }
+
+  /// Reads from one snapshot.
+  func read<Value: Sendable>(
+    _ body: @Sendable (Database) throws -> Value
+  ) async throws(StorageFailure) -> Value {
+    do { return try await pool.read(body) } catch { throw StorageFailure(error) }
+  }
+
+  /// Reads and writes in one immediate transaction, which is rolled back when `body` throws.
+  func write<Value: Sendable>(
+    _ body: @Sendable (Database) throws -> Value
+  ) async throws(StorageFailure) -> Value {
+    do { return try await pool.write(body) } catch { throw StorageFailure(error) }
+  }
+
+  /// The same under a lease: a `LeaseFailure` of `body` passes through.
+  func writeUnderLease<Value: Sendable>(
+    _ body: @Sendable (Database) throws -> Value
+  ) async throws(LeaseFailure) -> Value {
+    do {
+      return try await pool.write(body)
+    } catch let failure as LeaseFailure {
+      throw failure
+    } catch {
+      throw .storage(StorageFailure(error))
+    }
+  }
+
+  func close() throws(StorageFailure) {
+    do { try pool.close() } catch { throw StorageFailure(error) }
+  }
+}
+
+extension Database {
+  /// Reads from the file: an error when it is no database of ours.
+  func checkSchema() throws { try execute(sql: "SELECT name FROM schema_migrations LIMIT 1") }
+}

@@ -1,0 +1,141 @@
+package import Application
+package import Domain
+package import FoundationEssentials
+import GRDB
+
+/// The queue of ingestion jobs in SQLite.
+package struct SQLiteJobQueue: JobQueue {
+  private let database: SQLiteDatabase
+
+  /// Works on the jobs of `database`.
+  package init(_ database: SQLiteDatabase) { self.database = database }
+
+  package func claim(
+    by worker: String, at time: Date, leaseFor duration: TimeInterval
+  ) async throws(StorageFailure) -> ClaimedJob? {
+    // Workers ask often and mostly in vain: that must not take the write lock.
+    guard try await database.read({ db in try db.nextJob(at: time) != nil }) else { return nil }
+    return try await database.write { db in
+      guard let id = try db.nextJob(at: time) else { return nil }
+      let token = UUID()
+      let row = try Row.fetchOne(
+        db,
+        sql: """
+          UPDATE ingestion_jobs SET state = 'extracting', attempts = attempts + 1, progress = '{}', lease_owner = ?,
+            lease_token = ?, lease_expires_at = ?, run_after = NULL, updated_at = ?
+          WHERE id = ? RETURNING *
+          """,
+        arguments: [
+          worker.sql, token, time.addingTimeInterval(duration).sql, time.sql, id.sql,
+        ])
+      guard let job = try row.map(IngestionJob.init(row:)),
+        let submission = try db.submission(job.submissionID, in: job.organizationID)
+      else { throw StorageFailure.corrupt("job \(id) has no submission") }
+      return ClaimedJob(
+        job: job, submission: submission,
+        lease: JobLease(jobID: id, organizationID: job.organizationID, token: token))
+    }
+  }
+
+  package func report(
+    _ state: IngestionJob.State, progress: IngestionJob.Progress, under lease: JobLease, at time: Date,
+    leaseFor duration: TimeInterval
+  ) async throws(LeaseFailure) {
+    try await database.writeUnderLease { db in
+      guard [.extracting, .chunking, .embedding].contains(state) else { throw StorageFailure.conflict("state") }
+      let job = try db.leasedJob(lease)
+      try db.execute(
+        sql: """
+          UPDATE ingestion_jobs SET state = ?, progress = ?, lease_expires_at = ?, updated_at = ? WHERE id = ?
+          """,
+        arguments: [
+          state.rawValue.sql, try job.progress.merging([state: progress]) { _, new in new }.column(),
+          time.addingTimeInterval(duration).sql, time.sql, job.id.sql,
+        ])
+    }
+  }
+
+  package func publish(
+    _ draft: RevisionDraft, under lease: JobLease, at time: Date
+  ) async throws(LeaseFailure) -> Publication {
+    try await database.writeUnderLease { db in
+      let job = try db.leasedJob(lease)
+      let publication = try db.publish(draft, of: job, at: time)
+      let (document, revision) = publication.ids
+      try db.execute(
+        sql: """
+          UPDATE ingestion_jobs SET state = 'indexed', error = NULL, document_id = ?, revision_id = ?, lease_owner = NULL,
+            lease_token = NULL, lease_expires_at = NULL, updated_at = ?
+          WHERE id = ?
+          """,
+        arguments: [document.sql, revision.sql, time.sql, job.id.sql])
+      return publication
+    }
+  }
+
+  package func fail(
+    _ reason: String, retryAt: Date?, under lease: JobLease, at time: Date
+  ) async throws(LeaseFailure) {
+    try await database.writeUnderLease { db in
+      let job = try db.leasedJob(lease)
+      try db.execute(
+        sql: """
+          UPDATE ingestion_jobs SET state = ?, error = ?, run_after = ?, lease_owner = NULL, lease_token = NULL,
+            lease_expires_at = NULL, updated_at = ?
+          WHERE id = ?
+          """,
+        arguments: [
+          (retryAt == nil ? IngestionJob.State.failed : .queued).rawValue.sql, reason.sql, retryAt.sql, time.sql,
+          job.id.sql,
+        ])
+    }
+  }
+
+  package func release(_ lease: JobLease, at time: Date) async throws(LeaseFailure) {
+    try await database.writeUnderLease { db in
+      let job = try db.leasedJob(lease)
+      try db.execute(
+        sql: """
+          UPDATE ingestion_jobs SET state = 'queued', attempts = attempts - 1, lease_owner = NULL, lease_token = NULL,
+            lease_expires_at = NULL, updated_at = ?
+          WHERE id = ?
+          """,
+        arguments: [time.sql, job.id.sql])
+    }
+  }
+}
+
+extension Publication {
+  fileprivate var ids: (DocumentID, RevisionID) {
+    switch self {
+    case .created(let document, let revision), .revised(let document, let revision),
+      .alreadyThere(let document, let revision):
+      (document, revision)
+    }
+  }
+}
+
+extension Database {
+  /// The oldest job that is due.
+  fileprivate func nextJob(at time: Date) throws -> JobID? {
+    try Row.fetchOne(
+      self,
+      sql: """
+        SELECT id FROM ingestion_jobs
+        WHERE state NOT IN ('indexed', 'failed')
+          AND (lease_expires_at <= ? OR (lease_token IS NULL AND (run_after IS NULL OR run_after <= ?)))
+        ORDER BY created_at, id LIMIT 1
+        """,
+      arguments: [time.sql, time.sql]
+    ).map { try $0.id("id") }
+  }
+
+  /// The job of a lease that still holds.
+  fileprivate func leasedJob(_ lease: JobLease) throws -> IngestionJob {
+    let row = try Row.fetchOne(
+      self, sql: "SELECT * FROM ingestion_jobs WHERE id = ? AND organization_id = ? AND lease_token = ?",
+      arguments: [lease.jobID.sql, lease.organizationID.sql, lease.token])
+    guard let row else { throw LeaseFailure.lost }
+    return try IngestionJob(row: row)
+  }
+}

@@ -1,0 +1,116 @@
+package import Application
+package import Domain
+import FoundationEssentials
+import GRDB
+
+/// Search over the chunks in SQLite: words by FTS5, vectors by an exact scan of memory.
+package struct SQLitePassageIndex: PassageIndex {
+  private let database: SQLiteDatabase
+  private let vectors: VectorIndex
+
+  /// Searches the chunks of `database`.
+  init(_ database: SQLiteDatabase, vectors: VectorIndex) {
+    self.database = database
+    self.vectors = vectors
+  }
+
+  package func lexical(
+    _ query: String, in scope: SearchScope, limit: Int
+  ) async throws(StorageFailure) -> [ScoredChunk] {
+    guard let match = LexicalQuery.match(query), limit > 0 else { return [] }
+    return try await database.read { db in
+      let conditions = try scope.conditions()
+      return try Row.fetchAll(
+        db,
+        sql: """
+          SELECT c.id, -bm25(chunk_search) AS score
+          FROM chunk_search
+          CROSS JOIN document_chunks AS c ON c.row_id = chunk_search.rowid
+          CROSS JOIN document_revisions AS r ON r.row_id = c.revision_row_id
+          CROSS JOIN documents AS d ON d.id = r.document_id
+          WHERE chunk_search MATCH ? AND \(conditions.sql)
+          ORDER BY score DESC, c.id LIMIT ?
+          """,
+        arguments: StatementArguments([match.databaseValue] + conditions.arguments + [limit.databaseValue])
+      ).map { row in ScoredChunk(id: try row.id("id"), score: try row.value("score")) }
+    }
+  }
+
+  package func semantic(
+    _ vector: Embedding, model: String, in scope: SearchScope, limit: Int
+  ) async throws(StorageFailure) -> [ScoredChunk] {
+    // On the reader's own thread, scan included: the caller's executor is not for such work.
+    try await database.read { [vectors] db in
+      try vectors.nearest(to: vector, model: model, in: scope, limit: limit, current: db)
+    }
+  }
+
+  package func passages(
+    _ ids: [ChunkID], in organization: OrganizationID
+  ) async throws(StorageFailure) -> [Passage] {
+    try await database.read { db in
+      try ids.compactMap { id in
+        try Row.fetchOne(
+          db, sql: Passage.selection + " WHERE c.id = ? AND c.organization_id = ?",
+          arguments: [id.sql, organization.sql]
+        ).map(Passage.init(row:))
+      }
+    }
+  }
+
+  package func unembedded(by model: String, limit: Int) async throws(StorageFailure) -> [Passage] {
+    try await database.read { db in
+      try Row.fetchAll(
+        db,
+        sql: Passage.selection + """
+           WHERE r.superseded_at IS NULL AND NOT EXISTS (
+            SELECT 1 FROM chunk_vectors AS v JOIN embedding_models AS m ON m.row_id = v.model_row_id
+            WHERE v.chunk_row_id = c.row_id AND m.name = ?)
+          ORDER BY r.published_at, r.id, c.ordinal LIMIT ?
+          """,
+        arguments: [model.sql, max(limit, 0)]
+      ).map(Passage.init(row:))
+    }
+  }
+
+  package func store(_ embeddings: [ChunkID: Embedding], model: String) async throws(StorageFailure) {
+    guard !embeddings.isEmpty else { return }
+    try await database.write { db in
+      var rows: [(Int64, Embedding)] = []
+      var revisions: Set<Int64> = []
+      for (id, embedding) in embeddings {
+        let row = try Row.fetchOne(
+          db, sql: "SELECT row_id, revision_row_id FROM document_chunks WHERE id = ?", arguments: [id.sql])
+        guard let row else { continue }
+        rows.append((try row.value("row_id"), embedding))
+        revisions.insert(try row.value("revision_row_id"))
+      }
+      try db.insert(rows, model: model)
+      for revision in revisions.sorted() { try db.logVectorChange(ofRevision: revision) }
+    }
+  }
+}
+
+extension Passage {
+  /// A chunk with its revision and people; the caller adds the conditions. Someone without an account has their id for
+  /// a name.
+  fileprivate static let selection = """
+    SELECT c.id, c.ordinal, c.start_offset, c.end_offset, c.text, c.headings, r.document_id, r.id AS revision_id,
+      r.title, r.submitted_by, r.approved_by, s.display_name AS submitter, a.display_name AS approver
+    FROM document_chunks AS c
+    JOIN document_revisions AS r ON r.row_id = c.revision_row_id
+    LEFT JOIN users AS s ON s.id = r.submitted_by
+    LEFT JOIN users AS a ON a.id = r.approved_by
+    """
+
+  /// Reads a row of ``selection``.
+  fileprivate init(row: Row) throws {
+    self.init(
+      chunk: DocumentChunk(
+        id: try row.id("id"), ordinal: try row.value("ordinal"), startOffset: try row.value("start_offset"),
+        endOffset: try row.value("end_offset"), text: try row.value("text"), headings: try row.json("headings")),
+      documentID: try row.id("document_id"), revisionID: try row.id("revision_id"), title: try row.value("title"),
+      submittedBy: try row.optional("submitter") ?? row.id("submitted_by", of: User.self).description,
+      approvedBy: try row.optional("approver") ?? row.id("approved_by", of: User.self).description)
+  }
+}

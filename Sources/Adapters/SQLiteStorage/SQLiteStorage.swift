@@ -1,0 +1,66 @@
+package import Application
+
+/// Everything the platform stores, in one SQLite file.
+///
+/// Several processes may have the file open at once: writes queue at SQLite's lock, and each process sees the others'
+/// changes at its next call.
+package struct SQLiteStorage: Sendable {
+  /// The accounts.
+  package let users: any UserRepository
+  /// The signed-in sessions.
+  package let sessions: any SessionRepository
+  /// Conversations and messages.
+  package let conversations: any ConversationRepository
+  /// Submissions of knowledge.
+  package let submissions: any SubmissionRepository
+  /// Published documents.
+  package let documents: any DocumentRepository
+  /// The queue of ingestion jobs, for workers.
+  package let jobQueue: any JobQueue
+  /// The ingestion jobs, for submitters.
+  package let jobs: any JobRepository
+  /// The chunks, for search.
+  package let passages: any PassageIndex
+
+  private let database: SQLiteDatabase
+  private let vectors: VectorIndex
+
+  /// Opens `<directory>/opentier.db`, made on first use and readable by its owner alone, and brings its schema up to
+  /// date.
+  ///
+  /// - Parameters:
+  ///   - directory: the data directory, made with mode 0700 where it is missing.
+  ///   - busyTimeout: how long a call waits for another process's write before it fails as unavailable, in seconds.
+  /// - Throws: `MigrationFailure`, or `StorageFailure` when the file cannot be opened.
+  package init(directory: String, busyTimeout: Double = SQLiteDatabase.defaultBusyTimeout) throws {
+    let path = try DataDirectory.prepare(directory)
+    try SQLiteMigrator(path: path, busyTimeout: busyTimeout).up()
+    try self.init(database: SQLiteDatabase(path: path, busyTimeout: busyTimeout))
+  }
+
+  private init(database: SQLiteDatabase) {
+    self.database = database
+    vectors = VectorIndex()
+    users = SQLiteUserRepository(database)
+    sessions = SQLiteSessionRepository(database)
+    conversations = SQLiteConversationRepository(database)
+    submissions = SQLiteSubmissionRepository(database)
+    documents = SQLiteDocumentRepository(database)
+    jobQueue = SQLiteJobQueue(database)
+    jobs = SQLiteJobRepository(database)
+    passages = SQLitePassageIndex(database, vectors: vectors)
+  }
+
+  /// Whether the file answers: for readiness checks.
+  package func checkConnection() async throws(StorageFailure) {
+    try await database.read { db in try db.checkSchema() }
+  }
+
+  /// Loads a model's vectors into memory, so that the first search does not.
+  package func loadVectors(of model: String) async throws(StorageFailure) {
+    try await database.read { [vectors] db in _ = try vectors.synchronize(model, with: db) }
+  }
+
+  /// Closes the file; no other call may follow.
+  package func close() throws(StorageFailure) { try database.close() }
+}

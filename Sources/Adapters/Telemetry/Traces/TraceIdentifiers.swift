@@ -1,0 +1,73 @@
+/// 16 bytes that name a trace; never all zero.
+package struct TraceID: Hashable, Sendable, CustomStringConvertible {
+  private let high: UInt64
+  private let low: UInt64
+
+  /// Takes 16 bytes; `nil` for another number or all zero.
+  package init?(_ bytes: [UInt8]) {
+    guard bytes.count == 16, bytes.contains(where: { $0 != 0 }) else { return nil }
+    high = bytes[0..<8].reduce(0) { $0 << 8 | UInt64($1) }
+    low = bytes[8..<16].reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
+  private init(high: UInt64, low: UInt64) {
+    self.high = high
+    self.low = low
+  }
+
+  /// A new one of the system's random source.
+  package static func random() -> TraceID { TraceID(high: .random(in: .min ... .max), low: .random(in: 1 ... .max)) }
+
+  /// 32 lower-case hexadecimal digits.
+  package var description: String { hexadecimal(bigEndian(high) + bigEndian(low)) }
+}
+
+/// 8 bytes that name a hop of a trace; never all zero.
+package struct SpanID: Hashable, Sendable, CustomStringConvertible {
+  private let value: UInt64
+
+  /// Takes 8 bytes; `nil` for another number or all zero.
+  package init?(_ bytes: [UInt8]) {
+    guard bytes.count == 8, bytes.contains(where: { $0 != 0 }) else { return nil }
+    value = bytes.reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
+  private init(value: UInt64) { self.value = value }
+
+  /// A new one of the system's random source.
+  package static func random() -> SpanID { SpanID(value: .random(in: 1 ... .max)) }
+
+  /// 16 lower-case hexadecimal digits.
+  package var description: String { hexadecimal(bigEndian(value)) }
+}
+
+private func bigEndian(_ value: UInt64) -> [UInt8] {
+  stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: value >> UInt64($0)) }
+}
+
+/// Lower-case digits, two a byte.
+func hexadecimal(_ bytes: [UInt8]) -> String {
+  let digits = Array("0123456789abcdef".utf8)
+  return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+}
+
+/// The bytes of lower-case digits; `nil` for any other character, upper case included, as the specification asks.
+func hexadecimal(_ digits: ArraySlice<UInt8>) -> [UInt8]? {
+  var bytes: [UInt8] = []
+  var high: UInt8?
+  for digit in digits {
+    let value: UInt8
+    switch digit {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): value = digit - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): value = digit - UInt8(ascii: "a") + 10
+    default: return nil
+    }
+    if let first = high {
+      bytes.append(first << 4 | value)
+      high = nil
+    } else {
+      high = value
+    }
+  }
+  return high == nil ? bytes : nil
+}

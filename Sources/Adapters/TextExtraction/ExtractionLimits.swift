@@ -1,0 +1,18 @@
+/// How much an extraction may take; what exceeds a limit is refused as invalid, with the limit in the message.
+package struct ExtractionLimits: Hashable, Sendable {
+  /// The most bytes of a payload.
+  package var maximumPayloadBytes = 20 * 1024 * 1024
+  /// The most UTF-8 bytes of the extracted text.
+  package var maximumTextBytes = 10 * 1024 * 1024
+  /// How deep HTML elements may be nested, the root counted as 1; pages that people wrote stay under 100.
+  package var maximumHTMLDepth = 512
+  /// The most nodes (elements, texts, comments) of an HTML page; the HTML specification on one page has about 500,000.
+  package var maximumHTMLNodes = 1_000_000
+  /// The most bytes that parsing HTML may allocate: a few kilobytes of unclosed tags can make gigabytes of tree.
+  package var maximumHTMLMemory = 384 * 1024 * 1024
+  /// How long parsing HTML may take. A usual megabyte takes about 20 ms; some malformed pages take quadratic time.
+  package var maximumHTMLTime = Duration.seconds(10)
+
+  /// The defaults, which are fit for what people upload.
+  package init() {}
+}

@@ -1,0 +1,13 @@
+/// What can go wrong in any storage port; adapters translate their driver's errors to it, once.
+package enum StorageFailure: Error, Hashable, Sendable {
+  /// The row that the call is about is not there, or not this tenant's or owner's.
+  case notFound
+  /// A unique value is taken, or the row changed meanwhile; names what.
+  case conflict(String)
+  /// The store cannot be reached, is full or busy beyond its time-out; worth a later try.
+  case unavailable(String)
+  /// The store holds what it should not: a value that cannot be read back.
+  case corrupt(String)
+  /// The calling task was cancelled before anything was written.
+  case cancelled
+}

@@ -1,0 +1,18 @@
+package import Domain
+
+/// What a reader of a chat sees, in order: `started`, `sources`, any number of `delta`, `completed`.
+///
+/// A failure ends the stream by being thrown; each wire says so in its own way.
+package enum ChatEvent: Hashable, Sendable {
+  /// The question is stored; the reply will have this id.
+  case started(conversationID: ConversationID, messageID: MessageID, userMessageID: MessageID, model: String)
+  /// The passages that the model gets.
+  case sources([Source])
+  /// The next part of the reply, never empty.
+  case delta(String)
+  /// The reply is stored.
+  case completed(finishReason: FinishReason, usage: TokenUsage, citations: [Citation])
+}
+
+/// Takes the next event to the reader, and returns when it may have another.
+package typealias ChatEmitter = @Sendable (ChatEvent) async throws(UseCaseFailure) -> Void

@@ -1,0 +1,118 @@
+package import Domain
+package import FoundationEssentials
+
+/// Stores a question and streams the reply to it.
+package struct StreamChat: Sendable {
+  /// What is asked.
+  package struct Command: Sendable {
+    /// The most characters of a message.
+    package static let maximumLength = 32_000
+
+    /// The question.
+    package let message: String
+    /// The conversation it goes on; `nil` begins one.
+    package let conversationID: ConversationID?
+    /// The message it follows; `nil` follows the newest leaf.
+    package let parentID: MessageID?
+    /// The model's name; `nil` takes the default.
+    package let model: String?
+    /// The time whose revisions are searched; `nil` for now.
+    package let asOf: Date?
+    /// What narrows the search.
+    package let filters: SearchFilters
+
+    /// Makes a command.
+    package init(
+      message: String, conversationID: ConversationID? = nil, parentID: MessageID? = nil, model: String? = nil,
+      asOf: Date? = nil, filters: SearchFilters = SearchFilters()
+    ) {
+      self.message = message
+      self.conversationID = conversationID
+      self.parentID = parentID
+      self.model = model
+      self.asOf = asOf
+      self.filters = filters
+    }
+  }
+
+  let conversations: any ConversationRepository
+  let makeID: IDGenerator
+  let clock: WallClock
+  let write: WriteReply
+
+  /// Checks the input, stores the question, and writes the reply.
+  package func callAsFunction(
+    _ command: Command, _ caller: Principal, emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure) {
+    let text = command.message.trimmingWhitespace()
+    guard !text.isEmpty else { throw .invalid("message must not be empty") }
+    guard text.count <= Command.maximumLength else {
+      throw .invalid("message must have at most \(Command.maximumLength) characters")
+    }
+    guard command.parentID == nil || command.conversationID != nil else {
+      throw .invalid("parentId needs the conversationId that it is in")
+    }
+    let model = try write.model(named: command.model)
+    let (conversationID, history) = try await place(command, title: text, caller)
+    let question = ChatMessage(
+      id: makeID(), conversationID: conversationID, parentID: history.last?.id, role: .user, content: text,
+      createdAt: clock.now())
+    try await storing("conversation") { () async throws(StorageFailure) in
+      try await conversations.append(question, of: caller.owner)
+    }
+    try await write(
+      to: question, history: history, model: model, asOf: command.asOf, filters: command.filters, caller, emit: emit)
+  }
+
+  /// The conversation to go on with, made where none is named, and the messages above the question.
+  private func place(
+    _ command: Command, title: String, _ caller: Principal
+  ) async throws(UseCaseFailure) -> (ConversationID, [ChatMessage]) {
+    if let id = command.conversationID {
+      let messages = try await storing("conversation") { () async throws(StorageFailure) in
+        try await conversations.messages(of: id, owner: caller.owner)
+      }
+      guard let parent = command.parentID else {
+        return (id, MessageTree.newestLeaf(of: messages).map { MessageTree.path(to: $0.id, in: messages) } ?? [])
+      }
+      let path = MessageTree.path(to: parent, in: messages)
+      guard !path.isEmpty else { throw .notFound("there is no such parent message") }
+      return (id, path)
+    }
+    let now = clock.now()
+    let conversation = Conversation(
+      id: makeID(), organizationID: caller.organizationID, userID: caller.userID,
+      title: Conversation.title(from: title), createdAt: now, updatedAt: now)
+    try await storing("conversation") { () async throws(StorageFailure) in
+      try await conversations.insert(conversation)
+    }
+    return (conversation.id, [])
+  }
+}
+
+/// Writes another reply to the question that a reply answers, as a branch beside it.
+package struct RegenerateMessage: Sendable {
+  let conversations: any ConversationRepository
+  let write: WriteReply
+
+  /// Writes the new reply.
+  ///
+  /// - Throws: `.notFound`; `.precondition` when the message is not a reply.
+  package func callAsFunction(
+    _ id: MessageID, in conversation: ConversationID, model: String?, _ caller: Principal,
+    emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure) {
+    let model = try write.model(named: model)
+    let messages = try await storing("conversation") { () async throws(StorageFailure) in
+      try await conversations.messages(of: conversation, owner: caller.owner)
+    }
+    let path = MessageTree.path(to: id, in: messages)
+    guard let reply = path.last else { throw .notFound("there is no such message") }
+    guard reply.role == .assistant, let question = path.dropLast().last, question.role == .user else {
+      throw .precondition("only a reply to a question can be written again")
+    }
+    try await write(
+      to: question, history: Array(path.dropLast(2)), model: model, asOf: nil, filters: SearchFilters(), caller,
+      emit: emit)
+  }
+}

@@ -1,0 +1,189 @@
+import Domain
+import FoundationEssentials
+import Synchronization
+
+/// Retrieves passages, lets a model reply, checks its citations, and stores what came, whatever ends it.
+package struct WriteReply: Sendable {
+  /// Sizes that configuration may change.
+  package struct Settings: Hashable, Sendable {
+    /// How many passages a model gets at most.
+    package var maximumSources = 8
+    /// The tokens of those passages together.
+    package var sourceTokens = 2_000
+    /// The tokens of the history that a model gets.
+    package var historyTokens = 2_000
+    /// The most tokens of a reply; `nil` leaves it to the model.
+    package var replyTokens: Int?
+    /// The most bytes of a reply that are kept; a model that goes on is stopped, with the finish reason `length`.
+    package var maximumReplyBytes = 1 << 20
+
+    /// The standard sizes.
+    package init() {}
+  }
+
+  let conversations: any ConversationRepository
+  let models: LanguageModelRegistry
+  let search: SearchKnowledge
+  let counter: any TokenCounter
+  let settings: Settings
+  let replies: ActiveReplies
+  let makeID: IDGenerator
+  let clock: WallClock
+
+  /// The model of a name.
+  func model(named name: String?) throws(UseCaseFailure) -> any LanguageModel {
+    guard let model = models.model(named: name) else {
+      throw .invalid("there is no model \(name ?? ""); there are: \(models.names.joined(separator: ", "))")
+    }
+    return model
+  }
+
+  func callAsFunction(
+    to question: ChatMessage, history: [ChatMessage], model: any LanguageModel, asOf: Date?, filters: SearchFilters,
+    _ caller: Principal, emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure) {
+    let draft = ReplyDraft(id: makeID(), question: question, model: model.name, owner: caller.owner)
+    // An unstructured task, so that the reply can be cancelled by id as well as by its reader's leaving.
+    let work = Task { () -> Result<ReplyEnd, UseCaseFailure> in
+      do throws(UseCaseFailure) {
+        try await emit(
+          .started(
+            conversationID: question.conversationID, messageID: draft.id, userMessageID: question.id,
+            model: model.name))
+        let query = SearchKnowledge.Query(
+          text: String(question.content.prefix(SearchKnowledge.Query.maximumLength)),
+          limit: settings.maximumSources * 3, filters: filters, asOf: asOf)
+        let hits = try await search(query, caller)
+        let sources = ContextPacker.pack(
+          hits, budget: settings.sourceTokens, maximumSources: settings.maximumSources, counter: counter)
+        draft.setSources(sources)
+        try await emit(.sources(sources))
+        return .success(try await generate(draft, history: history, sources: sources, model: model, emit: emit))
+      } catch {
+        return .failure(error)
+      }
+    }
+    replies.add(draft.id, of: caller.owner) { work.cancel() }
+    defer { replies.remove(draft.id) }
+    let result = await withTaskCancellationHandler {
+      await work.value
+    } onCancel: {
+      work.cancel()
+    }
+    try await finish(draft, result, wasCancelledByID: work.isCancelled && !Task.isCancelled, emit: emit)
+  }
+
+  private func generate(
+    _ draft: ReplyDraft, history: [ChatMessage], sources: [Source], model: any LanguageModel,
+    emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure) -> ReplyEnd {
+    let messages = PromptComposer.compose(
+      history: history, question: draft.question.content, sources: sources, historyBudget: settings.historyTokens,
+      counter: counter
+    ).map { ModelMessage(role: $0.role, content: $0.content) }
+    draft.setPrompt(messages.map(\.content).joined(separator: "\n"))
+    let request = ModelRequest(
+      messages: messages, question: draft.question.content, sources: sources, maximumTokens: settings.replyTokens)
+    let limit = settings.maximumReplyBytes
+    do throws(ModelFailure) {
+      return try await model.reply(to: request) { part throws(ModelFailure) in
+        guard draft.append(part, limit: limit) else { throw .cancelled }
+        do { try await emit(.delta(part)) } catch { throw .cancelled }
+      }
+    } catch {
+      if draft.isFull { return ReplyEnd(finishReason: .length, usage: nil) }
+      throw UseCaseFailure(error)
+    }
+  }
+
+  /// Stores the reply and tells the reader how it ended. Storing happens in a task of its own, which the reader's
+  /// leaving does not cancel.
+  private func finish(
+    _ draft: ReplyDraft, _ result: Result<ReplyEnd, UseCaseFailure>, wasCancelledByID: Bool, emit: ChatEmitter
+  ) async throws(UseCaseFailure) {
+    let content = draft.content
+    let reason: FinishReason
+    var quotes: [Source] = []
+    var usage: TokenUsage?
+    switch result {
+    case .success(let end):
+      (reason, quotes, usage) = (end.finishReason, end.quotes, end.usage)
+    case .failure(.cancelled):
+      reason = .cancelled
+    case .failure:
+      reason = .failed
+    }
+    let citations = CitationCheck.citations(in: content.text, sources: content.sources, quotes: quotes)
+    let used =
+      usage
+      ?? TokenUsage(promptTokens: counter.count(content.prompt), completionTokens: counter.count(content.text))
+    let message = ChatMessage(
+      id: draft.id, conversationID: draft.question.conversationID, parentID: draft.question.id, role: .assistant,
+      content: content.text, sources: content.sources, citations: citations, model: draft.model, finishReason: reason,
+      usage: used, createdAt: clock.now())
+    let stored = await Task { [conversations, owner = draft.owner] () -> UseCaseFailure? in
+      do throws(StorageFailure) {
+        try await conversations.append(message, of: owner)
+        return nil
+      } catch {
+        return UseCaseFailure(error, "conversation")
+      }
+    }.value
+    if case .failure(let failure) = result, !(failure == .cancelled && wasCancelledByID) { throw failure }
+    if let stored { throw stored }
+    try await emit(.completed(finishReason: reason, usage: used, citations: citations))
+  }
+}
+
+/// A reply while it is written; shared by the task that writes it and the one that stores it.
+private final class ReplyDraft: Sendable {
+  struct Content {
+    var prompt = ""
+    var text = ""
+    var sources: [Source] = []
+    var isFull = false
+  }
+
+  let id: MessageID
+  let question: ChatMessage
+  let model: String
+  let owner: Owner
+  private let state = Mutex(Content())
+
+  init(id: MessageID, question: ChatMessage, model: String, owner: Owner) {
+    self.id = id
+    self.question = question
+    self.model = model
+    self.owner = owner
+  }
+
+  var content: Content { state.withLock { $0 } }
+  var isFull: Bool { state.withLock { $0.isFull } }
+
+  func setSources(_ sources: [Source]) { state.withLock { $0.sources = sources } }
+  func setPrompt(_ prompt: String) { state.withLock { $0.prompt = prompt } }
+
+  /// Adds a part; `false` when it would go over the limit, and then nothing is added.
+  func append(_ part: String, limit: Int) -> Bool {
+    state.withLock { content in
+      guard content.text.utf8.count + part.utf8.count <= limit else {
+        content.isFull = true
+        return false
+      }
+      content.text += part
+      return true
+    }
+  }
+}
+
+extension UseCaseFailure {
+  /// What a model's failure means to the reader.
+  init(_ failure: ModelFailure) {
+    switch failure {
+    case .unavailable(let why): self = .unavailable(why)
+    case .rejected(let why): self = .invalid(why)
+    case .broken(let why): self = .unavailable(why)
+    case .cancelled: self = .cancelled
+    }
+  }
+}

@@ -1,0 +1,247 @@
+package import Domain
+package import FoundationEssentials
+import Synchronization
+
+/// Claims the next due job and takes it through extraction, chunking, embedding and publication.
+package struct IngestNextJob: Sendable {
+  /// Times and sizes that configuration may change.
+  package struct Settings: Hashable, Sendable {
+    /// How long a claim holds without a report, in seconds: a dead worker's job runs again after that.
+    package var lease: TimeInterval = 20
+    /// How many chunks are embedded between two reports.
+    package var batchSize = 32
+    /// When failed attempts are tried again.
+    package var retries = RetryPolicy()
+
+    /// The standard settings.
+    package init() {}
+  }
+
+  let queue: any JobQueue
+  let submissions: any SubmissionRepository
+  let extractor: any TextExtractor
+  let fetcher: any ContentFetcher
+  let chunker: TextChunker
+  let counter: any TokenCounter
+  let embedder: CurrentEmbedder
+  let secrets: any SecretGenerator
+  let settings: Settings
+  let makeID: IDGenerator
+  let clock: WallClock
+
+  /// Works on one job, if one is due.
+  ///
+  /// - Returns: whether there was a job. A failed attempt is recorded in the job, not thrown.
+  /// - Throws: `.unavailable` when storage does not answer; `.cancelled` when the task is, with the job handed back.
+  package func callAsFunction(worker: String) async throws(UseCaseFailure) -> Bool {
+    let claimed = try await storing("job") { () async throws(StorageFailure) in
+      try await queue.claim(by: worker, at: clock.now(), leaseFor: settings.lease)
+    }
+    guard let claimed else { return false }
+    let progress = StageProgress()
+    let outcome = await withTaskGroup(of: StepFailure?.self) { group in
+      group.addTask { await heartbeat(claimed.lease, progress) }
+      group.addTask { await attempt(claimed, progress) }
+      // The heart beats for ever: what ends first is the attempt, or the lease.
+      let first = await group.next() ?? nil
+      group.cancelAll()
+      return first
+    }
+    try await record(outcome, claimed)
+    return true
+  }
+
+  private func attempt(_ claimed: ClaimedJob, _ progress: StageProgress) async -> StepFailure? {
+    do throws(StepFailure) {
+      guard claimed.job.attempts <= settings.retries.maximumAttempts else {
+        throw .permanent("given up: a worker stopped in the middle of it \(claimed.job.attempts - 1) times")
+      }
+      let payload = try await payload(of: claimed.submission)
+      try await step(.extracting, done: 0, total: payload.bytes.count, progress, claimed.lease)
+      let (text, mediaType) = try await extract(payload)
+      try await step(.extracting, done: payload.bytes.count, total: payload.bytes.count, progress, claimed.lease)
+      try await step(.chunking, done: 0, total: 0, progress, claimed.lease)
+      let chunks = try await chunk(text)
+      try await step(.chunking, done: chunks.count, total: chunks.count, progress, claimed.lease)
+      let title = claimed.submission.title
+      let (embeddings, model) = try await embed(chunks, title: title, progress, claimed.lease)
+      let draft = RevisionDraft(
+        newDocumentID: makeID(), revisionID: makeID(), title: title, mediaType: mediaType, text: text.text,
+        contentHash: secrets.hash(text.text.utf8), chunks: chunks, embeddings: embeddings, embeddingModel: model)
+      do throws(LeaseFailure) {
+        _ = try await queue.publish(draft, under: claimed.lease, at: clock.now())
+      } catch {
+        throw StepFailure(error)
+      }
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  private func payload(of submission: KnowledgeSubmission) async throws(StepFailure) -> Payload {
+    let content: SubmissionContent?
+    do { content = try await submissions.content(of: submission.id, in: submission.organizationID) } catch {
+      throw StepFailure(.storage(error))
+    }
+    switch content {
+    case nil: throw .permanent("the submission's content is gone")
+    case .text(let text): return Payload(bytes: Array(text.utf8), mediaType: .unknown, fileName: nil)
+    case .file(let name, let mediaType, let bytes):
+      return Payload(bytes: Array(bytes), mediaType: mediaType, fileName: name)
+    case .url(let url):
+      do { return try await fetcher.fetch(url) } catch {
+        switch error {
+        case .refused(let why), .invalid(let why): throw .permanent(why)
+        case .unavailable(let why): throw .transient(why)
+        case .cancelled: throw .cancelled
+        }
+      }
+    }
+  }
+
+  private func extract(_ payload: Payload) async throws(StepFailure) -> (ExtractedText, MediaType) {
+    do { return try await extractor.extract(payload) } catch {
+      switch error {
+      case .unsupported(let why), .invalid(let why): throw .permanent(why)
+      case .empty: throw .permanent("there is no text in it")
+      case .cancelled: throw .cancelled
+      }
+    }
+  }
+
+  @concurrent
+  private func chunk(_ text: ExtractedText) async throws(StepFailure) -> [DocumentChunk] {
+    let chunks: [DocumentChunk]
+    do { chunks = try chunker.chunks(of: text, counter: counter) { makeID(DocumentChunk.self) } } catch {
+      switch error {
+      case .tooManyChunks(let limit): throw .permanent("it is too long: it gives more than \(limit) passages")
+      }
+    }
+    guard !chunks.isEmpty else { throw .permanent("there is no text in it") }
+    return chunks
+  }
+
+  /// The vectors of the chunks, or none when there is no embedder: then words alone find the revision, until the
+  /// missing vectors are made.
+  private func embed(
+    _ chunks: [DocumentChunk], title: String, _ progress: StageProgress, _ lease: JobLease
+  ) async throws(StepFailure) -> ([Embedding], String?) {
+    guard let embedder = embedder() else { return ([], nil) }
+    var embeddings: [Embedding] = []
+    embeddings.reserveCapacity(chunks.count)
+    while embeddings.count < chunks.count {
+      try await step(.embedding, done: embeddings.count, total: chunks.count, progress, lease)
+      let batch = chunks[embeddings.count..<min(embeddings.count + settings.batchSize, chunks.count)]
+      do throws(EmbeddingFailure) {
+        embeddings += try await embedder.embed(batch.map { EmbeddingInput.text(of: $0, title: title) })
+      } catch {
+        switch error {
+        case .unavailable(let why): throw .transient(why)
+        case .rejected(let why): throw .permanent(why)
+        case .cancelled: throw .cancelled
+        }
+      }
+    }
+    try await step(.embedding, done: chunks.count, total: chunks.count, progress, lease)
+    return (embeddings, embedder.model.name)
+  }
+
+  /// Reports where the job is, which also extends the lease.
+  private func step(
+    _ state: IngestionJob.State, done: Int, total: Int, _ progress: StageProgress, _ lease: JobLease
+  ) async throws(StepFailure) {
+    let now = IngestionJob.Progress(done: done, total: total)
+    progress.set(state, now)
+    do throws(LeaseFailure) {
+      try await queue.report(state, progress: now, under: lease, at: clock.now(), leaseFor: settings.lease)
+    } catch {
+      throw StepFailure(error)
+    }
+  }
+
+  /// Extends the lease three times as often as it would run out, until cancelled or until it is lost.
+  private func heartbeat(_ lease: JobLease, _ progress: StageProgress) async -> StepFailure? {
+    while true {
+      do { try await Task.sleep(for: .seconds(settings.lease / 3)) } catch { return .cancelled }
+      let (state, now) = progress.current
+      do throws(LeaseFailure) {
+        try await queue.report(state, progress: now, under: lease, at: clock.now(), leaseFor: settings.lease)
+      } catch {
+        // A storage failure may pass before the lease runs out; a lost lease is final.
+        if error == .lost { return .leaseLost }
+      }
+    }
+  }
+
+  /// Writes down how an attempt ended, in a task that a shutdown does not cancel.
+  private func record(_ failure: StepFailure?, _ claimed: ClaimedJob) async throws(UseCaseFailure) {
+    guard let failure else { return }
+    let now = clock.now()
+    let queue = queue
+    let lease = claimed.lease
+    let result: LeaseFailure?
+    switch failure {
+    case .leaseLost: return
+    case .cancelled: result = await uncancelled { () throws(LeaseFailure) in try await queue.release(lease, at: now) }
+    case .permanent(let why):
+      result = await uncancelled { () throws(LeaseFailure) in
+        try await queue.fail(why, retryAt: nil, under: lease, at: now)
+      }
+    case .transient(let why):
+      let delay = settings.retries.delay(afterAttempts: claimed.job.attempts, jitter: Double.random(in: 0..<1))
+      result = await uncancelled { () throws(LeaseFailure) in
+        try await queue.fail(why, retryAt: delay.map(now.addingTimeInterval), under: lease, at: now)
+      }
+    }
+    if case .storage(let failure)? = result { throw UseCaseFailure(failure, "job") }
+    if failure == .cancelled { throw .cancelled }
+  }
+}
+
+/// Runs a write to its end even when the calling task is cancelled.
+private func uncancelled(
+  _ body: @escaping @Sendable () async throws(LeaseFailure) -> Void
+) async -> LeaseFailure? {
+  await Task { () -> LeaseFailure? in
+    do throws(LeaseFailure) {
+      try await body()
+      return nil
+    } catch {
+      return error
+    }
+  }.value
+}
+
+/// Why an attempt ended early.
+private enum StepFailure: Error, Hashable {
+  /// Will not get better.
+  case permanent(String)
+  /// May pass.
+  case transient(String)
+  /// Another worker has the job.
+  case leaseLost
+  /// This process is stopping.
+  case cancelled
+
+  init(_ failure: LeaseFailure) {
+    switch failure {
+    case .lost: self = .leaseLost
+    case .documentGone: self = .permanent("the document that it revises has been deleted")
+    case .storage(.cancelled): self = .cancelled
+    case .storage(.unavailable(let why)): self = .transient(why)
+    case .storage(let other): self = .transient("storage: \(other)")
+    }
+  }
+}
+
+/// Where an attempt is, for the heartbeat to repeat.
+private final class StageProgress: Sendable {
+  private let state = Mutex((IngestionJob.State.extracting, IngestionJob.Progress(done: 0, total: 0)))
+
+  var current: (IngestionJob.State, IngestionJob.Progress) { state.withLock { $0 } }
+
+  func set(_ stage: IngestionJob.State, _ progress: IngestionJob.Progress) {
+    state.withLock { $0 = (stage, progress) }
+  }
+}

@@ -1,0 +1,49 @@
+import Synchronization
+
+/// Wakes the workers of this process when a job may be due; workers also look now and then, for jobs of others.
+package final class JobSignal: Sendable {
+  private struct State {
+    var generation: UInt64 = 0
+    var waiting: [UInt64: CheckedContinuation<Void, Never>] = [:]
+    var nextWaiter: UInt64 = 0
+  }
+
+  private let state = Mutex(State())
+
+  /// Makes a signal that nobody waits on yet.
+  package init() {}
+
+  /// How often it was notified; read it before looking for work, and pass it to ``wait(since:)``.
+  package var generation: UInt64 { state.withLock { $0.generation } }
+
+  /// Wakes everyone who waits.
+  package func notify() {
+    let waiting = state.withLock { state in
+      state.generation += 1
+      defer { state.waiting = [:] }
+      return Array(state.waiting.values)
+    }
+    for continuation in waiting { continuation.resume() }
+  }
+
+  /// Waits until it is notified after `generation`, or the task is cancelled.
+  package func wait(since generation: UInt64) async {
+    let waiter = state.withLock { state in
+      state.nextWaiter += 1
+      return state.nextWaiter
+    }
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let isDue = state.withLock { state in
+          if state.generation != generation || Task.isCancelled { return true }
+          state.waiting[waiter] = continuation
+          return false
+        }
+        if isDue { continuation.resume() }
+      }
+    } onCancel: {
+      let continuation = state.withLock { $0.waiting.removeValue(forKey: waiter) }
+      continuation?.resume()
+    }
+  }
+}

@@ -1,0 +1,133 @@
+package import Domain
+
+/// Offers knowledge for review.
+package struct SubmitKnowledge: Sendable {
+  /// What is offered.
+  package struct Command: Sendable {
+    /// What lists show, 1 to 500 characters.
+    package let title: String
+    /// The content.
+    package let content: SubmissionContent
+    /// What the submitter says about it.
+    package let metadata: Metadata
+    /// The document that it revises, if any.
+    package let documentID: DocumentID?
+    /// Where it comes from; for a URL the URL is taken when this is `nil`.
+    package let sourceURI: String?
+
+    /// Makes a command.
+    package init(
+      title: String, content: SubmissionContent, metadata: Metadata = [:], documentID: DocumentID? = nil,
+      sourceURI: String? = nil
+    ) {
+      self.title = title
+      self.content = content
+      self.metadata = metadata
+      self.documentID = documentID
+      self.sourceURI = sourceURI
+    }
+  }
+
+  /// The most bytes of a submitted content, unless configuration says otherwise: 100 MiB.
+  package static let defaultMaximumBytes = 100 << 20
+  /// The most characters of a source address.
+  package static let maximumSourceLength = 2_000
+  /// How deep metadata nests at most, and how many values it holds.
+  package static let maximumMetadataDepth = 16
+  /// The most values in metadata, counted through all levels.
+  package static let maximumMetadataValues = 1_000
+
+  let submissions: any SubmissionRepository
+  let documents: any DocumentRepository
+  let fetcher: any ContentFetcher
+  let maximumBytes: Int
+  let makeID: IDGenerator
+  let clock: WallClock
+
+  /// Checks and stores a submission, which then waits for review.
+  ///
+  /// - Throws: `.forbidden` below contributor; `.invalid`; `.notFound` for a document that is not the tenant's;
+  ///   `.precondition` for a URL whose host is not allowed.
+  package func callAsFunction(
+    _ command: Command, _ caller: Principal
+  ) async throws(UseCaseFailure) -> KnowledgeSubmission {
+    try caller.require(.contributor, to: "submit knowledge")
+    let title = command.title.trimmingWhitespace()
+    guard !title.isEmpty, title.count <= KnowledgeSubmission.maximumTitleLength else {
+      throw .invalid("title must have 1 to \(KnowledgeSubmission.maximumTitleLength) characters")
+    }
+    try check(command.content)
+    try check(command.metadata)
+    if let source = command.sourceURI, source.isEmpty || source.count > Self.maximumSourceLength {
+      throw .invalid("sourceUri must have 1 to \(Self.maximumSourceLength) characters")
+    }
+    if let id = command.documentID {
+      _ = try await found("document") { () async throws(StorageFailure) in
+        try await documents.document(id, in: caller.organizationID)
+      }
+    }
+    var source = command.sourceURI
+    if source == nil, case .url(let url) = command.content { source = url }
+    let submission = KnowledgeSubmission(
+      id: makeID(), organizationID: caller.organizationID, contributorID: caller.userID, title: title,
+      content: ContentSummary(command.content), metadata: command.metadata, documentID: command.documentID,
+      sourceURI: source, createdAt: clock.now())
+    try await storing("submission") { () async throws(StorageFailure) in
+      try await submissions.insert(submission, content: command.content)
+    }
+    return submission
+  }
+
+  private func check(_ content: SubmissionContent) throws(UseCaseFailure) {
+    let size: Int
+    switch content {
+    case .text(let text):
+      guard !text.trimmingWhitespace().isEmpty else { throw .invalid("text must not be empty") }
+      size = text.utf8.count
+    case .url(let url):
+      guard url.count <= Self.maximumSourceLength else {
+        throw .invalid("url must have at most \(Self.maximumSourceLength) characters")
+      }
+      do { try fetcher.check(url) } catch { throw UseCaseFailure(error) }
+      size = 0
+    case .file(let name, _, let bytes):
+      guard !bytes.isEmpty else { throw .invalid("the file is empty") }
+      guard name.count <= 255 else { throw .invalid("the file's name must have at most 255 characters") }
+      size = bytes.count
+    }
+    guard size <= maximumBytes else { throw .exhausted("a submission has at most \(maximumBytes) bytes") }
+  }
+
+  private func check(_ metadata: Metadata) throws(UseCaseFailure) {
+    var level: [MetadataValue] = Array(metadata.values)
+    var count = 0
+    var depth = 0
+    while !level.isEmpty {
+      depth += 1
+      count += level.count
+      guard depth <= Self.maximumMetadataDepth, count <= Self.maximumMetadataValues else {
+        throw .invalid(
+          "metadata has at most \(Self.maximumMetadataValues) values in \(Self.maximumMetadataDepth) levels")
+      }
+      level = level.flatMap { value -> [MetadataValue] in
+        switch value {
+        case .list(let values): values
+        case .object(let values): Array(values.values)
+        default: []
+        }
+      }
+    }
+  }
+}
+
+extension UseCaseFailure {
+  /// What a fetch failure means to whoever submits the address.
+  init(_ failure: FetchFailure) {
+    switch failure {
+    case .refused(let why): self = .precondition(why)
+    case .unavailable(let why): self = .unavailable(why)
+    case .invalid(let why): self = .invalid(why)
+    case .cancelled: self = .cancelled
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import ArgumentParser
+import Embeddings
+import Foundation
+import Settings
+import TextExtraction
+
+/// `opentier doctor`.
+struct DoctorCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "doctor", abstract: "Tell what this build and this machine can do, and what is missing.")
+
+  @OptionGroup var common: CommonOptions
+
+  /// One thing looked at.
+  private struct Finding {
+    let name: String
+    let isWell: Bool
+    let detail: String
+  }
+
+  func run() async throws {
+    let configuration = try common.configuration()
+    var findings = [Finding(name: "version", isWell: true, detail: Version.current)]
+    findings.append(
+      Finding(
+        name: "HTML extraction", isWell: StandardTextExtractor.readsHTML,
+        detail: StandardTextExtractor.readsHTML
+          ? "built in (libgumbo)" : "not built in: install libgumbo-dev and build with make"))
+    findings.append(model(configuration))
+    findings.append(data(configuration))
+    if common.json {
+      let items = findings.map {
+        JSONText.object(raw: [
+          ("name", JSONText.quoted($0.name)), ("ok", "\($0.isWell)"), ("detail", JSONText.quoted($0.detail)),
+        ])
+      }
+      terminal.line("[" + items.joined(separator: ",\n") + "]")
+    } else {
+      for finding in findings {
+        let name = finding.name.padding(toLength: 16, withPad: " ", startingAt: 0)
+        terminal.line("\(finding.isWell ? "ok  " : "--  ")\(name)  \(finding.detail)")
+      }
+    }
+  }
+
+  private func model(_ configuration: ServerConfiguration) -> Finding {
+    let path = configuration.embedding.modelDirectory
+    do {
+      try ModelFiles.verify(URL(filePath: path, directoryHint: .isDirectory))
+      return Finding(name: "embedding model", isWell: true, detail: "all-MiniLM-L6-v2 in \(path), checksums right")
+    } catch {
+      return Finding(name: "embedding model", isWell: false, detail: "\(error); run: opentier models fetch")
+    }
+  }
+
+  private func data(_ configuration: ServerConfiguration) -> Finding {
+    let path = configuration.dataDirectory
+    let isThere = FileManager.default.fileExists(atPath: path)
+    let isWritable = FileManager.default.isWritableFile(atPath: path)
+    return Finding(
+      name: "data folder", isWell: !isThere || isWritable,
+      detail: !isThere ? "\(path), made at the first start" : isWritable ? path : "\(path) cannot be written")
+  }
+}

@@ -1,0 +1,90 @@
+import ArgumentParser
+import Foundation
+import SQLiteStorage
+import Settings
+
+/// `opentier migrate`.
+struct MigrateCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "migrate", abstract: "Look at and change the schema of the database.",
+    discussion: "The server applies what is missing when it starts; these commands are for doing it by hand.",
+    subcommands: [Up.self, Down.self, Status.self])
+
+  /// `opentier migrate up`.
+  struct Up: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "up", abstract: "Apply what was not applied yet.")
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+      MigrateCommand.show(try MigrateCommand.migrating(common) { try $0.up() }, "applied", isJSON: common.json)
+    }
+  }
+
+  /// `opentier migrate down`.
+  struct Down: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "down", abstract: "Take back the last migrations, with what they hold.")
+    @OptionGroup var common: CommonOptions
+    @Option(help: "How many.") var steps = 1
+    @Flag(help: "Needed, because data is lost.") var force = false
+
+    func validate() throws {
+      guard steps >= 1 else { throw ValidationError("--steps must be at least 1") }
+      guard force else {
+        throw ValidationError("taking a migration back deletes the data of its tables; say --force if you mean it")
+      }
+    }
+
+    func run() async throws {
+      let steps = steps
+      MigrateCommand.show(
+        try MigrateCommand.migrating(common) { try $0.down(steps: steps) }, "taken back", isJSON: common.json)
+    }
+  }
+
+  /// `opentier migrate status`.
+  struct Status: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "status", abstract: "List all migrations and whether they were applied.")
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+      let status = try MigrateCommand.migrating(common) { try $0.status() }
+      if common.json {
+        let items = status.map { migration in
+          JSONText.object(raw: [
+            ("name", JSONText.quoted(migration.name)),
+            ("appliedAt", migration.appliedAt.map { JSONText.quoted($0.formatted(.iso8601)) } ?? "null"),
+          ])
+        }
+        terminal.line("[" + items.joined(separator: ",\n") + "]")
+        return
+      }
+      for migration in status {
+        terminal.line("\(migration.name)  \(migration.appliedAt.map { $0.formatted(.iso8601) } ?? "not applied")")
+      }
+    }
+  }
+
+  private static func migrating<Value>(
+    _ common: CommonOptions, _ body: (SQLiteMigrator) throws -> Value
+  ) throws -> Value {
+    let configuration = try common.configuration()
+    guard configuration.profile == .offline else {
+      throw CommandFailure(.usage, "the \(configuration.profile.rawValue) profile has no schema to migrate in this build")
+    }
+    do {
+      return try body(SQLiteMigrator(path: try DataDirectory.prepare(configuration.dataDirectory)))
+    } catch {
+      throw CommandFailure(.failure, "\(error)")
+    }
+  }
+
+  private static func show(_ names: [String], _ what: String, isJSON: Bool) {
+    if isJSON {
+      Terminal.standard.line("[" + names.map(JSONText.quoted).joined(separator: ",") + "]")
+    } else {
+      Terminal.standard.line(names.isEmpty ? "nothing to do" : names.map { "\(what): \($0)" }.joined(separator: "\n"))
+    }
+  }
+}

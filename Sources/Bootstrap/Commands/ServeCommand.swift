@@ -1,0 +1,118 @@
+import Application
+import ArgumentParser
+import Contract
+import Domain
+import Embeddings
+import Foundation
+import HTTPServer
+import Logging
+import Metrics
+import ServiceLifecycle
+import Settings
+import Telemetry
+import UnixSignals
+
+/// `opentier serve`.
+struct ServeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve", abstract: "Start the server.",
+    discussion: """
+      Without flags it serves http://127.0.0.1:8080 in the offline profile: one SQLite file, no other service. The first
+      account that signs up becomes the admin. SIGTERM and SIGINT stop it: open streams may end, running jobs go back to
+      the queue.
+      """)
+
+  @OptionGroup var common: CommonOptions
+  @Option(help: "offline (a SQLite file), memory (nothing is kept) or production.") var profile: String?
+  @Option(help: "all, gateway or intelligence.") var role: String?
+  @Option(help: "The address to listen on.") var host: String?
+  @Option(help: "The port for HTTP; 0 takes a free one.") var port: String?
+  @Option(name: .customLong("grpc-port"), help: "The port for gRPC; 0 takes a free one.") var grpcPort: String?
+
+  func run() async throws {
+    var flags: [String: String] = [:]
+    flags["profile"] = profile
+    flags["role"] = role
+    flags["host"] = host
+    flags["port"] = port
+    flags["grpcPort"] = grpcPort
+    let configuration = try common.configuration(flags)
+    guard configuration.role == .all else {
+      throw CommandFailure(
+        .usage, "this build serves both halves in one process: use --role all, or leave --role out")
+    }
+    let (logger, metrics) = Observability.start(configuration)
+    let assembly = try Assembly.open(configuration, logger: logger)
+    let server = HTTPService(
+      configuration: Self.http(configuration), services: ContractServices(assembly.useCases),
+      readiness: Self.readiness(assembly), metricsText: { metrics.exposition() }, logger: logger,
+      onListening: { host, port in Self.announce(host, port, assembly, logger, isJSON: common.json) })
+    let workers = IngestionWorkers(
+      useCases: assembly.useCases, embedder: assembly.embedder, warm: assembly.storage.warm,
+      count: configuration.ingestion.workers, name: "\(ProcessInfo.processInfo.hostName)-\(getpid())",
+      logger: logger)
+    let sweeper = SessionSweeper(sessions: assembly.world.sessions, clock: assembly.world.clock, logger: logger)
+    var group = ServiceGroupConfiguration(
+      services: [.init(service: sweeper), .init(service: workers), .init(service: server)],
+      gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+    // The server cancels what is still open when its grace time is over; this bound is for what does not listen.
+    group.maximumGracefulShutdownDuration = configuration.shutdownGrace + .seconds(5)
+    do {
+      try await ServiceGroup(configuration: group).run()
+    } catch {
+      try? await assembly.close()  // The failure that led here is what counts.
+      throw CommandFailure(.unavailable, "the server stopped: \(error)")
+    }
+    try await assembly.close()
+    logger.info("stopped")
+  }
+
+  private static func http(_ configuration: ServerConfiguration) -> HTTPConfiguration {
+    var http = HTTPConfiguration()
+    http.host = configuration.host
+    http.port = configuration.port
+    http.keepAliveInterval = configuration.chat.keepAlive
+    http.shutdownGrace = configuration.shutdownGrace
+    http.limits.standardBody = configuration.limits.requestBody
+    http.limits.submissionBody = configuration.limits.submissionBody
+    http.limits.uploadedFile = configuration.limits.uploadBody
+    http.version = Version.current
+    return http
+  }
+
+  private static func readiness(_ assembly: Assembly) -> [ReadinessCheck] {
+    [
+      ReadinessCheck("storage") {
+        do {
+          try await assembly.storage.check()
+          return (.ok, nil)
+        } catch let failure as StorageFailure {
+          return (.failed, failure.words)
+        } catch {
+          return (.failed, "\(error)")
+        }
+      },
+      ReadinessCheck("embedder") {
+        switch assembly.embedder.current {
+        case .ready(let embedder): (.ok, embedder.model.name)
+        case .absent(let reason): (.degraded, "search finds by words alone: \(reason)")
+        case .idle, .loading: (.degraded, "the model is being loaded")
+        }
+      },
+    ]
+  }
+
+  private static func announce(
+    _ host: String, _ port: Int, _ assembly: Assembly, _ logger: Logger, isJSON: Bool
+  ) {
+    let url = "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+    let configuration = assembly.configuration
+    logger.info("listening", metadata: ["url": "\(url)", "profile": "\(configuration.profile.rawValue)"])
+    if isJSON {
+      Terminal.standard.line(JSONText.object([("url", url), ("profile", configuration.profile.rawValue)]))
+    } else {
+      let kept = configuration.profile == .memory ? "nothing is kept" : "data in \(configuration.dataDirectory)"
+      Terminal.standard.line("OpenTier is listening on \(url) (\(configuration.profile.rawValue) profile, \(kept))")
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import Application
+import AsyncHTTPClient
+import Domain
+import Egress
+import Embeddings
+import Foundation
+import InMemoryStorage
+import LanguageModels
+import Logging
+import SQLiteStorage
+import Security
+import Settings
+import TextExtraction
+
+/// The adapters that a configuration asks for, wired to the use cases.
+struct Assembly: Sendable {
+  let configuration: ServerConfiguration
+  let useCases: UseCases
+  let world: World
+  let embedder: EmbedderSlot
+  let storage: Storage
+  private let client: HTTPClient
+  private let providers: [OpenAICompatibleLanguageModel]
+
+  /// Opens what the configuration names.
+  ///
+  /// - Throws: `CommandFailure` that says which value to change.
+  static func open(_ configuration: ServerConfiguration, logger: Logger) throws -> Assembly {
+    let storage = try Storage.open(configuration)
+    let embedder = EmbedderSlot(
+      directory: URL(filePath: configuration.embedding.modelDirectory, directoryHint: .isDirectory),
+      threads: configuration.embedding.threads)
+    let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: EgressHTTPClient.configuration())
+    do {
+      let policy = try EgressPolicy(allow: configuration.egressAllowed)
+      let providers = try configuration.models.targets.map { try Providers.make($0, logger: logger) }
+      let slot = CurrentEmbedder { embedder.embedder }
+      let extractive = ExtractiveLanguageModel(embedder: slot, counter: embedder)
+      let clock = WallClock.system
+      let world = World(
+        users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
+        submissions: storage.submissions, documents: storage.documents,
+        jobQueue: ObservedJobQueue(queue: storage.jobQueue, logger: logger), jobs: storage.jobs,
+        passages: storage.passages,
+        models: LanguageModelRegistry(
+          models: [extractive] + providers, defaultName: configuration.models.defaultName),
+        embedder: slot, counter: embedder, extractor: StandardTextExtractor(),
+        fetcher: HTTPContentFetcher(policy: policy, client: client),
+        hasher: try BcryptPasswordHasher(
+          cost: configuration.passwords.cost, threadCount: configuration.passwords.threads,
+          maximumWaiting: configuration.passwords.queue),
+        secrets: SystemSecretGenerator(), makeID: .uuidVersion7(clock: clock), clock: clock)
+      return Assembly(
+        configuration: configuration, useCases: UseCases(world, settings(configuration)), world: world,
+        embedder: embedder, storage: storage, client: client, providers: providers)
+    } catch {
+      try? client.syncShutdown()  // The failure that led here is what counts.
+      throw CommandFailure(.usage, "\(error)")
+    }
+  }
+
+  private static func settings(_ configuration: ServerConfiguration) -> UseCaseSettings {
+    var settings = UseCaseSettings()
+    settings.firstAccountIsAdmin = configuration.profile != .production
+    settings.maximumSubmissionBytes = max(configuration.limits.uploadBody, configuration.limits.submissionBody)
+    settings.search.fusionDepth = configuration.retrieval.depth
+    settings.search.fusionConstant = Double(configuration.retrieval.fusionConstant)
+    settings.reply.maximumSources = configuration.chat.maximumSources
+    settings.reply.sourceTokens = configuration.chat.contextTokens
+    settings.ingestion.lease = configuration.ingestion.lease / .seconds(1)
+    settings.ingestion.retries = RetryPolicy(maximumAttempts: configuration.ingestion.maximumAttempts)
+    settings.chunker = TextChunker(
+      maximumTokens: configuration.chunking.maximumTokens, overlapTokens: configuration.chunking.overlapTokens)
+    return settings
+  }
+
+  /// Opens, runs and closes: what a command does.
+  ///
+  /// - Parameter loadingEmbedder: whether the embedding model is loaded before `body`.
+  static func run(
+    _ configuration: ServerConfiguration, loadingEmbedder: Bool = false,
+    _ body: (Assembly) async throws -> Void
+  ) async throws {
+    let logger = Observability.startForCommand(configuration)
+    let assembly = try open(configuration, logger: logger)
+    do {
+      if loadingEmbedder { _ = await assembly.embedder.load() }
+      try await body(assembly)
+    } catch {
+      try? await assembly.close()  // The failure that led here is what counts.
+      throw error
+    }
+    try await assembly.close()
+  }
+
+  /// Who acts at the command line.
+  func operatorPrincipal(as email: String? = nil) async throws(CommandFailure) -> Principal {
+    try await Operator.principal(as: email, users: world.users, clock: world.clock)
+  }
+
+  /// Tells the person when search will find by words alone.
+  func warnIfNoEmbedder(_ terminal: Terminal) {
+    if case .absent(let reason) = embedder.current {
+      terminal.message("warning: no embedding model, so search will find by words alone: \(reason)")
+    }
+  }
+
+  /// Closes connections and files.
+  func close() async throws {
+    for provider in providers { try await provider.shutdown() }
+    try await client.shutdown()
+    try storage.close()
+  }
+}

@@ -1,0 +1,67 @@
+import Instrumentation
+import Logging
+import Metrics
+import Settings
+import Telemetry
+
+/// Sets up logs, metrics and traces, once for the process.
+enum Observability {
+  /// What the server's own metrics mean.
+  static let definitions = [
+    MetricDefinition(
+      name: "http_server_request_duration_seconds", help: "Time to answer a request, by method, route and status.",
+      buckets: PrometheusRegistry.secondsBuckets),
+    MetricDefinition(name: "ingestion_jobs_total", help: "Attempts at ingestion jobs, by outcome."),
+    MetricDefinition(name: "ingestion_chunks_total", help: "Chunks of published revisions."),
+  ]
+
+  /// For the server: logs to standard error, metrics for `/metrics`, W3C trace context.
+  static func start(_ configuration: ServerConfiguration) -> (logger: Logger, metrics: PrometheusRegistry) {
+    let metrics = PrometheusRegistry(definitions: definitions, maximumLabelSets: configuration.maximumLabelSets)
+    MetricsSystem.bootstrap(metrics)
+    InstrumentationSystem.bootstrap(W3CInstrument())
+    return (startLogging(configuration, level: level(configuration)), metrics)
+  }
+
+  /// For the other commands: only what goes wrong is logged, unless a level was asked for.
+  static func startForCommand(_ configuration: ServerConfiguration) -> Logger {
+    let isDefault = configuration.effectiveValues.first { $0.key == "log.level" }?.source == .default
+    return startLogging(configuration, level: isDefault ? .error : level(configuration))
+  }
+
+  private static func startLogging(_ configuration: ServerConfiguration, level: Logger.Level) -> Logger {
+    let output = DescriptorLogOutput()
+    let isText =
+      switch configuration.logFormat {
+      case .text: true
+      case .json: false
+      case .auto: output.isTerminal
+      }
+    let isColoured = Terminal.standard.allowsColour && output.isTerminal
+    LoggingSystem.bootstrap(
+      { label, provider in
+        if isText {
+          var handler = TextLogHandler(
+            label: label, output: output, isColored: isColoured, metadataProvider: provider)
+          handler.logLevel = level
+          return handler
+        }
+        var handler = JSONLogHandler(label: label, service: "opentier", output: output, metadataProvider: provider)
+        handler.logLevel = level
+        return handler
+      }, metadataProvider: ContextMetadata.provider)
+    return Logger(label: "opentier")
+  }
+
+  private static func level(_ configuration: ServerConfiguration) -> Logger.Level {
+    switch configuration.logLevel {
+    case .trace: .trace
+    case .debug: .debug
+    case .info: .info
+    case .notice: .notice
+    case .warning: .warning
+    case .error: .error
+    case .critical: .critical
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import FoundationEssentials
+
+extension ServerConfiguration {
+  /// Reads and checks the configuration.
+  ///
+  /// - Throws: the first thing that is wrong, naming the key, where the value comes from and what is accepted.
+  package static func load(_ inputs: ConfigurationInputs) throws(ConfigurationFailure) -> ServerConfiguration {
+    let file = try ConfigurationFile.locate(inputs)
+    var reader = SettingsReader(inputs, file: file)
+    return try ServerConfiguration(&reader, inputs, file: file)
+  }
+
+  private init(
+    _ reader: inout SettingsReader,
+    _ inputs: ConfigurationInputs,
+    file: ConfigurationFile?
+  ) throws(ConfigurationFailure) {
+    let port = SettingForm<Int>.integer(0...65_535)
+    profile = try reader.value("profile", .choice, default: .offline)
+    role = try reader.value("role", .choice, default: .all)
+    host = try reader.value("host", .text("an address of this machine, such as 127.0.0.1"), default: "127.0.0.1")
+    self.port = try reader.value("port", port, default: 8080)
+    grpcPort = try reader.value("grpcPort", port, default: 9090)
+    let dataHome = inputs.baseDirectory(variable: "XDG_DATA_HOME", fallback: ".local/share")
+    dataDirectory = try reader.value(
+      "data",
+      .path("the path of a folder", inputs),
+      default: inputs.joined(dataHome, "opentier")
+    )
+    databaseURL = try reader.optional(
+      "databaseURL",
+      .secret("postgres://user:password@host/database") {
+        $0.hasPrefix("postgres://") || $0.hasPrefix("postgresql://")
+      }
+    )
+    models = try ModelTargets(&reader)
+    egressAllowed = try reader.value(
+      "egress.allow",
+      .list("a list of host or host:port", where: Self.isHostAndPort),
+      default: []
+    )
+    logLevel = try reader.value("log.level", .choice, default: .info)
+    logFormat = try reader.value("log.format", .choice, default: .auto)
+    signUpOrganization = try reader.value("signup.organization", .choice, default: .default)
+    shutdownGrace = try reader.value("shutdown.grace", .duration(.zero...(.seconds(600))), default: .seconds(10))
+    limits = try Limits(&reader)
+    passwords = try Passwords(&reader)
+    embedding = try Embedding(&reader, inputs)
+    ingestion = try Ingestion(&reader)
+    chunking = try Chunking(&reader)
+    retrieval = try Retrieval(&reader)
+    chat = try Chat(&reader)
+    maximumLabelSets = try reader.value("metrics.maximumLabelSets", .integer(1...100_000), default: 1000)
+    effectiveValues = reader.values
+    let known = Set(reader.values.map(\.key))
+    precondition(known.isSuperset(of: inputs.flags.keys), "each flag of the command line sets a known key")
+    warnings = Self.unknownVariables(reader, inputs)
+    try Self.refuseUnknownKeys(reader, file: file)
+    guard profile != .production || databaseURL != nil else {
+      throw .missingValue(
+        key: "databaseURL",
+        because: "the production profile needs a database",
+        accepted: "postgres://user:password@host/database"
+      )
+    }
+  }
+
+  private static func refuseUnknownKeys(
+    _ reader: SettingsReader,
+    file: ConfigurationFile?
+  ) throws(ConfigurationFailure) {
+    guard let file else { return }
+    let known = Set(reader.values.map(\.key))
+    if let unknown = file.keys.first(where: { !known.contains($0) }) {
+      throw .unknownKey(unknown, path: file.path, nearest: nearest(to: unknown, among: known))
+    }
+  }
+
+  private static func unknownVariables(_ reader: SettingsReader, _ inputs: ConfigurationInputs) -> [String] {
+    inputs.environment.keys.filter { $0.hasPrefix("OPENTIER_") && !reader.variables.contains($0) }.sorted().map {
+      let similar = nearest(to: $0, among: reader.variables.filter { $0.hasPrefix("OPENTIER_") })
+      return "The environment variable \($0) is not known." + (similar.map { " Did you mean \($0)?" } ?? "")
+    }
+  }
+
+  /// A host name or address, `[…]` around an IPv6 one, with a port or without.
+  private static func isHostAndPort(_ text: String) -> Bool {
+    let isBracketed = text.hasPrefix("[")
+    let end = isBracketed ? text.firstIndex(of: "]").map { text.index(after: $0) } : text.firstIndex(of: ":")
+    let host = text[..<(end ?? text.endIndex)]
+    let port = text[(end ?? text.endIndex)...]
+    let allowed = isBracketed ? "[]:.%" : ".-_"
+    return !host.isEmpty && (end != nil || !isBracketed)
+      && host.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) || allowed.contains($0) }
+      && (port.isEmpty || port.first == ":" && Int(port.dropFirst()).map { (1...65_535).contains($0) } == true)
+  }
+}
+
+extension ServerConfiguration.Limits {
+  fileprivate init(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
+    let size = SettingForm<Int>.bytes(1024...(1 << 30))
+    requestBody = try reader.value("limits.requestBody", size, default: 1 << 20)
+    submissionBody = try reader.value("limits.submissionBody", size, default: 8 << 20)
+    uploadBody = try reader.value("limits.uploadBody", size, default: 32 << 20)
+  }
+}
+
+extension ServerConfiguration.Passwords {
+  fileprivate init(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
+    cost = try reader.value("passwords.cost", .integer(4...15), default: 12)
+    threads = try reader.value("passwords.threads", .integer(1...64), default: cores)
+    queue = try reader.value("passwords.queue", .integer(0...10_000), default: 32)
+  }
+}
+
+extension ServerConfiguration.Embedding {
+  fileprivate init(_ reader: inout SettingsReader, _ inputs: ConfigurationInputs) throws(ConfigurationFailure) {
+    threads = try reader.value("embedding.threads", .integer(1...64), default: cores)
+    let cache = inputs.baseDirectory(variable: "XDG_CACHE_HOME", fallback: ".cache")
+    modelDirectory = try reader.value(
+      "embedding.modelDirectory",
+      .path("the path of a folder", inputs),
+      default: inputs.joined(cache, "opentier/models/all-MiniLM-L6-v2")
+    )
+  }
+}
+
+extension ServerConfiguration.Ingestion {
+  fileprivate init(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
+    workers = try reader.value("ingestion.workers", .integer(1...64), default: 2)
+    maximumAttempts = try reader.value("ingestion.maximumAttempts", .integer(1...100), default: 5)
+    lease = try reader.value("ingestion.lease", .duration(.seconds(1)...(.seconds(3600))), default: .seconds(30))
+  }
+}
+
+extension ServerConfiguration.Chunking {
+  fileprivate init(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
+    let maximum = try reader.value("chunking.maximumTokens", .integer(32...8192), default: 200)
+    maximumTokens = maximum
+    overlapTokens = try reader.value(
+      "chunking.overlapTokens",
+      .integer(0...((maximum - 1) / 2)),
+      default: min(32, (maximum - 1) / 2)
+    )
+  }
+}
+
+extension ServerConfiguration.Retrieval {
+  fileprivate init(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
+    depth = try reader.value("retrieval.depth", .integer(1...1000), default: 100)
+    fusionConstant = try reader.value("retrieval.fusionConstant", .integer(1...1000), default: 60)
+    limit = try reader.value("retrieval.limit", .integer(1...100), default: 10)
+  }
+}
+
+extension ServerConfiguration.Chat {
+  fileprivate init(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
+    maximumSources = try reader.value("chat.maximumSources", .integer(1...50), default: 6)
+    contextTokens = try reader.value("chat.contextTokens", .integer(100...1_000_000), default: 3000)
+    keepAlive = try reader.value("chat.keepAlive", .duration(.seconds(1)...(.seconds(300))), default: .seconds(15))
+  }
+}
+
+/// The processor cores that the system gives this process, at least 1 and at most what a number of threads may be.
+private let cores = min(64, max(1, ProcessInfo.processInfo.activeProcessorCount))

@@ -1,0 +1,129 @@
+/// All that an operator may decide about `opentier`, checked; flags win over the environment, that over
+/// `opentier.yaml`, that over the defaults.
+package struct ServerConfiguration: Sendable {
+  /// Where data lives and how many processes share it.
+  package enum Profile: String, CaseIterable, Sendable { case offline, production, memory }
+  /// Which half of the server runs here.
+  package enum Role: String, CaseIterable, Sendable { case all, gateway, intelligence }
+  /// How much is logged.
+  package enum LogLevel: String, CaseIterable, Sendable { case trace, debug, info, notice, warning, error, critical }
+  /// How it is logged; `auto` is text on a terminal and JSON elsewhere.
+  package enum LogFormat: String, CaseIterable, Sendable { case auto, json, text }
+  /// Which organisation a new account joins.
+  package enum SignUpOrganization: String, CaseIterable, Sendable { case `default`, personal, invited }
+
+  /// `profile`.
+  package let profile: Profile
+  /// `role`.
+  package let role: Role
+  /// `host`: the address to listen at.
+  package let host: String
+  /// `port`: 0 takes a free one.
+  package let port: Int
+  /// `grpcPort`: 0 takes a free one.
+  package let grpcPort: Int
+  /// `data`: the folder of the `offline` profile's database, absolute.
+  package let dataDirectory: String
+  /// `databaseURL`: PostgreSQL, for the `production` profile.
+  package let databaseURL: Secret?
+  /// `models`.
+  package let models: ModelTargets
+  /// `egress.allow`: the `host` or `host:port` that may be called.
+  package let egressAllowed: [String]
+  /// `log.level`.
+  package let logLevel: LogLevel
+  /// `log.format`.
+  package let logFormat: LogFormat
+  /// `signup.organization`.
+  package let signUpOrganization: SignUpOrganization
+  /// `shutdown.grace`: how long open streams may go on after SIGTERM.
+  package let shutdownGrace: Duration
+  /// `limits`.
+  package let limits: Limits
+  /// `passwords`.
+  package let passwords: Passwords
+  /// `embedding`.
+  package let embedding: Embedding
+  /// `ingestion`.
+  package let ingestion: Ingestion
+  /// `chunking`.
+  package let chunking: Chunking
+  /// `retrieval`.
+  package let retrieval: Retrieval
+  /// `chat`.
+  package let chat: Chat
+  /// `metrics.maximumLabelSets`: label sets that one metric holds.
+  package let maximumLabelSets: Int
+
+  /// Every value by key, as `opentier config show` prints it.
+  package let effectiveValues: [EffectiveValue]
+  /// What looks like a mistake but is none for sure: environment variables that begin with `OPENTIER_` and are not
+  /// known.
+  package let warnings: [String]
+
+  /// The most bytes of request bodies.
+  package struct Limits: Sendable {
+    /// `limits.requestBody`: of every route without a limit of its own.
+    package let requestBody: Int
+    /// `limits.submissionBody`: of a submission as JSON.
+    package let submissionBody: Int
+    /// `limits.uploadBody`: of a submission as a form with a file.
+    package let uploadBody: Int
+  }
+
+  /// How passwords are hashed.
+  package struct Passwords: Sendable {
+    /// `passwords.cost`: bcrypt's, 4 to 15.
+    package let cost: Int
+    /// `passwords.threads`: hashes computed at once.
+    package let threads: Int
+    /// `passwords.queue`: how many more may wait.
+    package let queue: Int
+  }
+
+  /// The embedder in this process.
+  package struct Embedding: Sendable {
+    /// `embedding.threads`.
+    package let threads: Int
+    /// `embedding.modelDirectory`: holds `model.safetensors` and `vocab.txt`, absolute.
+    package let modelDirectory: String
+  }
+
+  /// The pipeline's workers.
+  package struct Ingestion: Sendable {
+    /// `ingestion.workers`: jobs at once.
+    package let workers: Int
+    /// `ingestion.maximumAttempts`: before a job has failed for good.
+    package let maximumAttempts: Int
+    /// `ingestion.lease`: how long a worker that says nothing keeps its job.
+    package let lease: Duration
+  }
+
+  /// How texts are cut.
+  package struct Chunking: Sendable {
+    /// `chunking.maximumTokens`: of a chunk, in the embedder's tokens.
+    package let maximumTokens: Int
+    /// `chunking.overlapTokens`: shared by neighbours; less than half of the maximum.
+    package let overlapTokens: Int
+  }
+
+  /// How passages are found.
+  package struct Retrieval: Sendable {
+    /// `retrieval.depth`: candidates of each kind of search before they are fused.
+    package let depth: Int
+    /// `retrieval.fusionConstant`: k of reciprocal rank fusion.
+    package let fusionConstant: Int
+    /// `retrieval.limit`: hits where the client names no number.
+    package let limit: Int
+  }
+
+  /// How questions are answered.
+  package struct Chat: Sendable {
+    /// `chat.maximumSources`: passages given to the model.
+    package let maximumSources: Int
+    /// `chat.contextTokens`: tokens that those passages may have together.
+    package let contextTokens: Int
+    /// `chat.keepAlive`: a comment goes out on a stream that is idle so long.
+    package let keepAlive: Duration
+  }
+}

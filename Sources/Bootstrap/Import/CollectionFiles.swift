@@ -1,0 +1,79 @@
+import Application
+import Domain
+import Foundation
+
+/// A line of a JSON Lines file of documents, in the layout that BEIR collections have.
+struct CollectionDocument: Decodable, Sendable {
+  let id: String?
+  let title: String?
+  let text: String
+  let url: String?
+
+  enum CodingKeys: String, CodingKey {
+    case id = "_id"
+    case title, text, url
+  }
+}
+
+/// Reads JSON Lines and TREC judgements.
+enum CollectionFiles {
+  /// The most bytes of one line.
+  static let maximumLineBytes = 16 << 20
+
+  /// The documents of a JSON Lines file: an object a line with `text` and, where known, `_id`, `title` and `url`.
+  static func documents(_ file: URL) throws(CommandFailure) -> [CollectionDocument] {
+    try lines(file, as: CollectionDocument.self)
+  }
+
+  /// The topics of a collection: `queries.jsonl` with `_id` and `text`, `qrels.tsv` with query, document and gain.
+  static func topics(_ folder: URL) throws(CommandFailure) -> [EvaluateRetrieval.Topic] {
+    struct Query: Decodable {
+      let _id: String
+      let text: String
+    }
+    let queries = try lines(folder.appending(path: "queries.jsonl"), as: Query.self)
+    let judgements = try judgements(folder.appending(path: "qrels.tsv"))
+    return queries.map { EvaluateRetrieval.Topic(id: $0._id, text: $0.text, judgements: judgements[$0._id] ?? [:]) }
+  }
+
+  private static func judgements(_ file: URL) throws(CommandFailure) -> [String: [String: Double]] {
+    var judgements: [String: [String: Double]] = [:]
+    for (index, line) in try text(file).split(whereSeparator: \.isNewline).enumerated() {
+      let fields = line.split(separator: "\t")
+      guard fields.count == 3, let gain = Double(fields[2]) else {
+        if index == 0 { continue }  // The header.
+        throw CommandFailure(
+          .usage, "\(file.lastPathComponent), line \(index + 1): not query, document and gain parted by tabs")
+      }
+      if gain > 0 { judgements[String(fields[0]), default: [:]][String(fields[1])] = gain }
+    }
+    return judgements
+  }
+
+  private static func lines<Value: Decodable>(_ file: URL, as type: Value.Type) throws(CommandFailure) -> [Value] {
+    let decoder = JSONDecoder()
+    var values: [Value] = []
+    for (index, line) in try text(file).split(whereSeparator: \.isNewline).enumerated() {
+      let place = "\(file.lastPathComponent), line \(index + 1)"
+      guard line.utf8.count <= maximumLineBytes else {
+        throw CommandFailure(.usage, "\(place): longer than \(maximumLineBytes) bytes")
+      }
+      guard !line.allSatisfy(\.isWhitespace) else { continue }
+      do { values.append(try decoder.decode(type, from: Data(line.utf8))) } catch {
+        throw CommandFailure(.usage, "\(place): not a JSON object with the fields that are needed")
+      }
+    }
+    return values
+  }
+
+  private static func text(_ file: URL) throws(CommandFailure) -> String {
+    let data: Data
+    do { data = try Data(contentsOf: file) } catch {
+      throw CommandFailure(.notFound, "\(file.path(percentEncoded: false)) cannot be read")
+    }
+    guard let text = String(data: data, encoding: .utf8) else {
+      throw CommandFailure(.usage, "\(file.lastPathComponent) is not UTF-8")
+    }
+    return text
+  }
+}

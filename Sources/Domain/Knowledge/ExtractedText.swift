@@ -1,0 +1,46 @@
+/// A part of a text with a role in its structure.
+package struct TextBlock: Hashable, Sendable {
+  /// The roles.
+  package enum Kind: Hashable, Sendable {
+    /// A heading of level 1 to 6.
+    case heading(level: Int)
+    /// Running text.
+    case paragraph
+    /// An item of a list.
+    case listItem
+    /// Preformatted text.
+    case code
+    /// A table, or a row of one.
+    case table
+    /// A quotation.
+    case quote
+  }
+
+  /// The role.
+  package let kind: Kind
+  /// Where it lies in the text, in UTF-8 bytes.
+  package let range: Range<Int>
+
+  /// Makes a block.
+  package init(kind: Kind, range: Range<Int>) {
+    self.kind = kind
+    self.range = range
+  }
+}
+
+/// What extraction makes of a payload: clean text, and its structure as byte ranges.
+package struct ExtractedText: Hashable, Sendable {
+  /// The text in Unicode NFC, with `\n` line ends and no control characters but tab and line feed.
+  package let text: String
+  /// The title that the payload names itself, if any.
+  package let title: String?
+  /// The blocks in order, not overlapping; only white space or markup lies between them.
+  package let blocks: [TextBlock]
+
+  /// Makes an extracted text.
+  package init(text: String, title: String?, blocks: [TextBlock]) {
+    self.text = text
+    self.title = title
+    self.blocks = blocks
+  }
+}

@@ -1,0 +1,13 @@
+/// What a model call used, in the model's own tokens.
+package struct TokenUsage: Hashable, Sendable {
+  /// Tokens that went in.
+  package let promptTokens: Int
+  /// Tokens that came out.
+  package let completionTokens: Int
+
+  /// Makes a usage record.
+  package init(promptTokens: Int, completionTokens: Int) {
+    self.promptTokens = promptTokens
+    self.completionTokens = completionTokens
+  }
+}

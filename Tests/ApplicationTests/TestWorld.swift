@@ -1,0 +1,254 @@
+import Application
+import Domain
+import FoundationEssentials
+import InMemoryStorage
+import Synchronization
+
+/// A world on the in-memory adapters, with a clock that tests move and models that do what tests say.
+struct TestWorld {
+  let storage = InMemoryStorage()
+  let clock = ManualClock()
+  let fetcher = ScriptedFetcher()
+  let embedder = ScriptedEmbedder()
+  let hasEmbedder: Switch
+  let useCases: UseCases
+
+  init(
+    models: [any LanguageModel] = [ScriptedModel(.reply(["From ", "what I read [1]."]))],
+    extractor: any TextExtractor = WholeTextExtractor(), hasEmbedder: Bool = true,
+    settings change: (inout UseCaseSettings) -> Void = { _ in }
+  ) {
+    var settings = UseCaseSettings()
+    settings.jobWatchInterval = .milliseconds(2)
+    change(&settings)
+    let embedder = embedder
+    let isThere = Switch(hasEmbedder)
+    self.hasEmbedder = isThere
+    let ids = Mutex<UInt64>(0)
+    let box = CounterBox(ids)
+    let world = World(
+      users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
+      submissions: storage.submissions, documents: storage.documents, jobQueue: storage.jobQueue, jobs: storage.jobs,
+      passages: storage.passages, models: LanguageModelRegistry(models: models, defaultName: models[0].name),
+      embedder: CurrentEmbedder { isThere.isOn ? embedder : nil }, counter: ApproximateTokenCounter(),
+      extractor: extractor, fetcher: fetcher, hasher: PlainHasher(), secrets: CountingSecrets(),
+      makeID: IDGenerator { box.next() }, clock: WallClock { [clock] in clock.now })
+    useCases = UseCases(world, settings)
+  }
+
+  /// Signs someone up and answers with who they are; the first is the admin.
+  func signUp(_ name: String) async throws -> Principal {
+    let signedIn = try await useCases.signUp(
+      SignUp.Command(email: "\(name)@example.org", password: "correct horse", displayName: name.capitalized))
+    return try await useCases.resolveSession(token: signedIn.token.text)
+  }
+
+  /// Signs someone up and gives them a role.
+  func signUp(_ name: String, as role: UserRole, by admin: Principal) async throws -> Principal {
+    let email = "\(name)@example.org"
+    _ = try await signUp(name)
+    _ = try await useCases.accounts.grant(role, toEmail: email, admin)
+    let again = try await useCases.signIn(email: email, password: "correct horse")
+    return try await useCases.resolveSession(token: again.token.text)
+  }
+
+  /// Submits and approves a text, and works until nothing is due.
+  @discardableResult
+  func publish(
+    _ text: String, title: String = "A title", source: String? = nil, metadata: Metadata = [:], by admin: Principal
+  ) async throws -> IngestionJob {
+    let submission = try await useCases.submit(
+      SubmitKnowledge.Command(title: title, content: .text(text), metadata: metadata, sourceURI: source), admin)
+    let approved = try await useCases.review.approve(submission.id, note: nil, admin)
+    while try await useCases.ingestNext(worker: "test") {}
+    return try await useCases.jobs.get(try required(approved.jobID), admin)
+  }
+}
+
+/// On or off, set by a test.
+final class Switch: Sendable {
+  private let state: Mutex<Bool>
+  init(_ isOn: Bool) { state = Mutex(isOn) }
+  var isOn: Bool {
+    get { state.withLock { $0 } }
+    set { state.withLock { $0 = newValue } }
+  }
+}
+
+struct Missing: Error {}
+
+/// The value, or a failed test.
+func required<Value>(_ value: Value?) throws -> Value {
+  guard let value else { throw Missing() }
+  return value
+}
+
+final class CounterBox: Sendable {
+  private let value: Mutex<UInt64>
+  init(_ value: consuming Mutex<UInt64>) { self.value = value }
+  func next() -> UUID {
+    let n = value.withLock { value in
+      value += 1
+      return value
+    }
+    let b = (0..<8).map { UInt8(truncatingIfNeeded: n >> (56 - 8 * UInt64($0))) }
+    return UUID(uuid: (0, 0, 0, 0, 0, 0, 0x70, 0, 0x80, b[1], b[2], b[3], b[4], b[5], b[6], b[7]))
+  }
+}
+
+final class ManualClock: Sendable {
+  private let time = Mutex(Date(timeIntervalSince1970: 1_800_000_000))
+  /// Each reading is a millisecond later, so that what happens later is later.
+  var now: Date {
+    time.withLock { time in
+      time += 0.001
+      return time
+    }
+  }
+  func advance(_ seconds: TimeInterval) { time.withLock { $0 += seconds } }
+}
+
+struct PlainHasher: PasswordHasher {
+  func hash(_ password: Password) async throws(HashingFailure) -> PasswordHash { PasswordHash(password.text) }
+  func verify(_ password: Password, against hash: PasswordHash?) async throws(HashingFailure) -> Bool {
+    hash?.text == password.text
+  }
+}
+
+final class CountingSecrets: SecretGenerator {
+  private let count = Mutex(0)
+  func sessionToken() -> SessionToken {
+    let n = count.withLock { count in
+      count += 1
+      return count
+    }
+    let digits = String(n)
+    return SessionToken(String(repeating: "a", count: SessionToken.length - digits.count) + digits)!
+  }
+  func hash(_ bytes: some Sequence<UInt8>) -> SecretHash { SecretHash(Array(bytes)) }
+}
+
+/// Takes the bytes as the text, one paragraph.
+struct WholeTextExtractor: TextExtractor {
+  func extract(_ payload: Payload) async throws(ExtractionFailure) -> (text: ExtractedText, mediaType: MediaType) {
+    let text = String(decoding: payload.bytes, as: UTF8.self)
+    guard !text.trimmingWhitespace().isEmpty else { throw .empty }
+    let block = TextBlock(kind: .paragraph, range: 0..<text.utf8.count)
+    return (ExtractedText(text: text, title: nil, blocks: [block]), .plainText)
+  }
+}
+
+/// Answers with what a test put in.
+final class ScriptedFetcher: ContentFetcher {
+  private let answers = Mutex<[String: Result<Payload, FetchFailure>]>([:])
+  func script(_ url: String, _ answer: Result<Payload, FetchFailure>) { answers.withLock { $0[url] = answer } }
+  func check(_ url: String) throws(FetchFailure) {
+    guard answers.withLock({ $0[url] }) != nil else { throw .refused("the host is not allowed") }
+  }
+  func fetch(_ url: String) async throws(FetchFailure) -> Payload {
+    guard let answer = answers.withLock({ $0[url] }) else { throw .refused("the host is not allowed") }
+    return try answer.get()
+  }
+}
+
+/// Embeds by hashing words, so that texts with common words are near each other; fails when told to.
+final class ScriptedEmbedder: Embedder {
+  let model = EmbeddingModel(name: "words", dimensions: 64, maximumTokens: 256)
+  private let state = Mutex<(failure: EmbeddingFailure?, calls: Int)>((nil, 0))
+  var calls: Int { state.withLock { $0.calls } }
+  func fail(_ failure: EmbeddingFailure?) { state.withLock { $0.failure = failure } }
+
+  func embed(_ texts: [String]) async throws(EmbeddingFailure) -> [Embedding] {
+    let failure = state.withLock { state in
+      state.calls += 1
+      return state.failure
+    }
+    if let failure { throw failure }
+    return texts.map { text in
+      var values = [Float](repeating: 0, count: 64)
+      for word in text.lowercased().split(whereSeparator: { !$0.isLetter }) {
+        values[Int(word.utf8.reduce(UInt32(7)) { $0 &* 31 &+ UInt32($1) } % 64)] += 1
+      }
+      let length = values.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      return Embedding(length > 0 ? values.map { $0 / length } : values)
+    }
+  }
+}
+
+/// A model that does what a test says.
+final class ScriptedModel: LanguageModel {
+  enum Script: Sendable {
+    /// Emits the parts and stops.
+    case reply([String])
+    /// Emits the parts and fails.
+    case fail([String], ModelFailure)
+    /// Emits the parts and then waits until it is cancelled.
+    case hang([String])
+  }
+
+  let name: String
+  private let script: Script
+  private let state = Mutex<(requests: [ModelRequest], wasCancelled: Bool)>(([], false))
+  var requests: [ModelRequest] { state.withLock { $0.requests } }
+  var wasCancelled: Bool { state.withLock { $0.wasCancelled } }
+
+  init(_ script: Script, name: String = "scripted") {
+    self.script = script
+    self.name = name
+  }
+
+  func reply(
+    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
+  ) async throws(ModelFailure) -> ReplyEnd {
+    state.withLock { $0.requests.append(request) }
+    switch script {
+    case .reply(let parts):
+      for part in parts { try await emit(part) }
+      return ReplyEnd(finishReason: .stop, usage: TokenUsage(promptTokens: 11, completionTokens: 5))
+    case .fail(let parts, let failure):
+      for part in parts { try await emit(part) }
+      throw failure
+    case .hang(let parts):
+      for part in parts { try await emit(part) }
+      do { try await Task.sleep(for: .seconds(60)) } catch {
+        state.withLock { $0.wasCancelled = true }
+        throw .cancelled
+      }
+      throw .broken("nobody cancelled it")
+    }
+  }
+}
+
+/// Keeps the events of a chat.
+final class ChatLog: Sendable {
+  private let log = Mutex<[ChatEvent]>([])
+  var events: [ChatEvent] { log.withLock { $0 } }
+  var text: String {
+    events.reduce(into: "") { text, event in
+      if case .delta(let part) = event { text += part }
+    }
+  }
+  var sources: [Source] {
+    for case .sources(let sources) in events { return sources }
+    return []
+  }
+  var started: (conversation: ConversationID, reply: MessageID, question: MessageID)? {
+    for case .started(let conversation, let reply, let question, _) in events {
+      return (conversation, reply, question)
+    }
+    return nil
+  }
+  var completed: (reason: FinishReason, usage: TokenUsage, citations: [Citation])? {
+    for case .completed(let reason, let usage, let citations) in events { return (reason, usage, citations) }
+    return nil
+  }
+  @Sendable func emit(_ event: ChatEvent) async throws(UseCaseFailure) { log.withLock { $0.append(event) } }
+}
+
+/// Waits until a condition holds; a test that waits 10 s in vain goes on and fails where it looks.
+func eventually(_ condition: () async throws -> Bool) async throws {
+  for _ in 0..<2_000 {
+    if try await condition() { return }
+    try await Task.sleep(for: .milliseconds(5))
+  }
+}

@@ -1,0 +1,89 @@
+import Testing
+
+/// What the files of one target may import.
+struct ImportRule: CustomTestStringConvertible {
+  /// From the package's folder.
+  let folder: String
+  /// Folders within it that have a rule of their own.
+  var excluding: [String] = []
+  let allowed: Set<String>
+
+  var testDescription: String { folder }
+
+  static func < (left: ImportRule, right: ImportRule) -> Bool { left.folder < right.folder }
+}
+
+/// The rules of every target below `Sources`. Who needs another import adds it here, and so says it aloud.
+enum ImportRules {
+  /// The language's own library beyond `Swift`, and the part of Foundation without locales.
+  static let standard: Set<String> = ["Synchronization", "FoundationEssentials"]
+  /// What the operating system gives.
+  static let system: Set<String> = ["Foundation", "Glibc", "Musl", "Darwin", "Dispatch"]
+  /// The inside of the hexagon.
+  static let core: Set<String> = ["Domain", "Application"]
+
+  static let domain = ImportRule(folder: "Sources/Domain", allowed: standard)
+  static let application = ImportRule(folder: "Sources/Application", allowed: standard.union(["Domain"]))
+
+  /// Each adapter by its technology.
+  static let adapters: [ImportRule] = [
+    adapter("Contract", ["GRPCCore", "GRPCProtobuf", "SwiftProtobuf"]),
+    adapter("Egress", ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "Logging"]),
+    adapter("Embeddings", ["CVectorMath", "Crypto"]),
+    adapter(
+      "HTTPServer",
+      [
+        // The wires share the contract's implementation; no other adapter is known to another.
+        "Contract", "EmbeddedFiles", "GRPCCore", "HTTPTypes", "Hummingbird", "HummingbirdCore", "Instrumentation",
+        "Logging", "Metrics", "NIOCore", "NIOPosix", "ServiceContextModule", "ServiceLifecycle", "SwiftProtobuf",
+      ]
+    ),
+    adapter("InMemoryStorage", []),
+    adapter(
+      "LanguageModels",
+      [
+        "AsyncHTTPClient", "Instrumentation", "Logging", "NIOCore", "NIOFoundationCompat", "NIOHTTP1",
+        "ServiceContextModule",
+      ]
+    ),
+    adapter("SQLiteStorage", ["CVectorMath", "Crypto", "EmbeddedFiles", "GRDB"]),
+    adapter("Security", ["CCrypt", "Crypto"]),
+    adapter("Telemetry", ["CoreMetrics", "Instrumentation", "Logging", "Metrics", "ServiceContextModule", "Tracing"]),
+    adapter("TextExtraction", ["CGumbo"]),
+  ]
+
+  /// What the composition root is made of besides the root itself.
+  static let parts: [ImportRule] = [
+    ImportRule(folder: "Sources/EmbeddedFiles", allowed: standard),
+    ImportRule(folder: "Sources/EmbedFilesTool", allowed: standard.union(system)),
+    ImportRule(folder: "Sources/Bootstrap/Configuration", allowed: standard.union(system).union(["Configuration"])),
+    ImportRule(
+      folder: "Sources/Bootstrap/Models",
+      allowed: standard.union(system).union(["AsyncHTTPClient", "Crypto", "NIOCore", "NIOHTTP1"])
+    ),
+  ]
+
+  /// The one target that knows the adapters; it knows no driver, only what starts, configures and observes a process.
+  static let bootstrap = ImportRule(
+    folder: "Sources/Bootstrap",
+    excluding: ["Configuration", "Models"],
+    allowed: standard.union(system).union(core).union(adapterNames).union([
+      "ArgumentParser", "AsyncHTTPClient", "EmbeddedFiles", "Instrumentation", "Logging", "Metrics", "ModelFetching",
+      "ServiceLifecycle", "Settings", "UnixSignals",
+    ])
+  )
+
+  static let all = [domain, application, bootstrap] + adapters + parts
+
+  /// C targets hold no Swift.
+  static let foldersWithoutSwift = ["Sources/CCrypt", "Sources/CGumbo", "Sources/CVectorMath"]
+
+  static var adapterNames: [String] { adapters.map { String($0.folder.dropFirst("Sources/Adapters/".count)) } }
+
+  private static func adapter(_ name: String, _ technology: Set<String>) -> ImportRule {
+    ImportRule(
+      folder: "Sources/Adapters/" + name,
+      allowed: standard.union(system).union(core).union(technology)
+    )
+  }
+}

@@ -1,0 +1,16 @@
+DROP TABLE ingestion_jobs;
+DROP TABLE vector_changes;
+DROP TABLE chunk_vectors;
+DROP TABLE embedding_models;
+DROP TABLE chunk_search;
+DROP VIEW searchable_chunks;
+DROP TABLE document_chunks;
+DROP TABLE document_revisions;
+DROP TABLE documents;
+DROP TABLE submission_payloads;
+DROP TABLE knowledge_submissions;
+DROP TABLE chat_messages;
+DROP TABLE conversations;
+DROP TABLE sessions;
+DROP TABLE users;
+DROP TABLE organizations;

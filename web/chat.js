@@ -1,0 +1,200 @@
+// A conversation: questions, streamed answers, and the panel with their sources.
+
+import { announce, button, el, fill, iconButton, loading, notice } from './dom.js';
+import { ApiError, call, listAll, sentence, stream } from './api.js';
+import { messageOf, sourceOf } from './contract.js';
+import { MessageTree } from './tree.js';
+import { addressOf, go, settle } from './router.js';
+import './composer.js';
+import './message.js';
+import './source-panel.js';
+
+class Chat extends HTMLElement {
+  #conversation = '';
+  #tree = new MessageTree();
+  #abort = null;
+  #log = el('div', { class: 'log', role: 'log', tabindex: '0', 'aria-label': 'Conversation' });
+  #bar = el('div', { class: 'chat-bar' });
+  #composer = el('ot-composer');
+  #panel = el('ot-source-panel');
+
+  connectedCallback() {
+    this.#conversation = this.getAttribute('conversation') ?? '';
+    this.#composer.setAttribute('conversation', this.#conversation);
+    fill(this, el('div', { class: 'thread' }, this.#bar, this.#log, this.#composer), this.#panel);
+    this.#composer.addEventListener('ask', (event) => this.#ask(event.detail));
+    this.#composer.addEventListener('stop', () => this.#abort?.abort());
+    this.#log.addEventListener('opensource', (event) => this.#panel.open(event.detail.spans, event.detail.opener));
+    this.#log.addEventListener('regenerate', (event) => this.#regenerate(event.target.message));
+    this.#log.addEventListener('choose', (event) => this.#choose(event.target.message, event.detail));
+    this.#log.addEventListener('grown', () => this.#follow());
+    if (this.#conversation) this.#load();
+    else this.#welcome();
+    // Where nothing hovers, focus would call up a keyboard that covers the page.
+    if (matchMedia('(hover: hover)').matches) this.#composer.focus();
+  }
+
+  disconnectedCallback() {
+    this.#abort?.abort();
+  }
+
+  #welcome() {
+    fill(this.#log, el('div', { class: 'greeting' },
+      el('img', { src: '/favicon.svg', alt: '', width: '48', height: '48' }),
+      el('h1', {}, 'What do you want to know?'),
+      el('p', {}, 'Answers come from your organisation’s approved documents, ',
+        'and each one shows the passages that it rests on.')));
+  }
+
+  async #load() {
+    fill(this.#log, loading('Opening the conversation…'));
+    try {
+      const path = `/conversations/${encodeURIComponent(this.#conversation)}`;
+      const [{ conversation }, messages] =
+        await Promise.all([call('GET', path), listAll(`${path}/messages`, 'messages')]);
+      this.#tree = new MessageTree(messages.map(messageOf));
+      this.#showBar(conversation?.title);
+      this.#draw();
+      this.#follow(true);
+    } catch (error) {
+      fill(this.#log, notice(error,
+        button('Try again', () => this.#load()),
+        el('a', { class: 'button', href: '#/chat' }, 'New question')));
+    }
+  }
+
+  #showBar(title) {
+    const remove = iconButton('trash', 'Delete the conversation', () => {
+      const keep = button('Keep', () => this.#showBar(title));
+      const sure = button('Delete', () => this.#delete(title), 'danger');
+      fill(this.#bar, el('p', {}, 'Delete this conversation?'), sure, keep);
+      keep.focus();
+    }, { class: 'small' });
+    fill(this.#bar, el('h1', {}, title || 'New conversation'), remove);
+  }
+
+  async #delete(title) {
+    try {
+      await call('DELETE', `/conversations/${encodeURIComponent(this.#conversation)}`);
+      dispatchEvent(new Event('conversationschanged'));
+      go('#/chat');
+    } catch (error) {
+      this.#showBar(title);
+      this.#composer.failed(error);
+    }
+  }
+
+  #draw() {
+    const nodes = this.#tree.path().filter((message) => message.role !== 'system').map((message) => {
+      const node = el('ot-message');
+      const alternatives = this.#tree.alternatives(message);
+      node.show(message, { index: alternatives.indexOf(message), count: alternatives.length });
+      return node;
+    });
+    fill(this.#log, nodes);
+  }
+
+  #choose(message, by) {
+    const alternatives = this.#tree.alternatives(message);
+    const other = alternatives[alternatives.indexOf(message) + by];
+    if (!other) return;
+    this.#tree.choose(other);
+    this.#draw();
+    this.querySelector(`#message-${CSS.escape(other.id)} .alternatives button:not(:disabled)`)?.focus();
+  }
+
+  #ask(text) {
+    const parentId = this.#tree.path().at(-1)?.id;
+    const json = { message: text, conversationId: this.#conversation || undefined, parentId };
+    return this.#stream('/chat', json, (started) => {
+      const question = messageOf({ id: started.userMessageId, parentId, role: 'MESSAGE_ROLE_USER', content: text });
+      this.#tree.add(question);
+      this.#composer.taken(text);
+      return question.id;
+    });
+  }
+
+  #regenerate(message) {
+    if (this.#abort) return null;
+    const [conversation, id] = [this.#conversation, message.id].map(encodeURIComponent);
+    return this.#stream(`/conversations/${conversation}/messages/${id}/regenerate`, {}, () => message.parentId);
+  }
+
+  /** Runs one answer; `place` is told when the server has taken the request and names the new answer's parent. */
+  async #stream(path, json, place) {
+    const abort = new AbortController();
+    this.#abort = abort;
+    this.#composer.streaming(true);
+    this.#log.setAttribute('aria-busy', 'true');
+    let node = null;
+    let ended = false;
+    try {
+      for await (const { type, message } of stream('POST', path, { json, signal: abort.signal })) {
+        if (type === 'started') node = this.#started(message, place(message));
+        else if (type === 'sources') node?.sources((message.sources ?? []).map(sourceOf));
+        else if (type === 'delta') node?.delta(message.text ?? '');
+        else if (type === 'completed') ended = this.#completed(node, message);
+        else if (type === 'failed') throw new ApiError(message.code, sentence(message.message ?? 'The answer failed'));
+      }
+      if (!ended) throw new ApiError('unavailable', 'The connection was lost before the answer was complete.');
+    } catch (error) {
+      this.#interrupted(node, error);
+    } finally {
+      this.#abort = null;
+      this.#composer.streaming(false);
+      this.#log.removeAttribute('aria-busy');
+    }
+  }
+
+  #started({ conversationId, messageId }, parentId) {
+    announce('The answer begins.');
+    if (!this.#conversation) {
+      this.#conversation = conversationId;
+      this.#composer.belongTo(conversationId);
+      settle(addressOf('chat', conversationId));
+      this.#showBar(this.#tree.path()[0]?.content.split('\n')[0]);
+    }
+    dispatchEvent(new Event('conversationschanged'));
+    const answer = messageOf({ id: messageId, parentId, role: 'MESSAGE_ROLE_ASSISTANT' });
+    this.#tree.add(answer);
+    this.#draw();
+    const node = this.#log.lastElementChild;
+    node.begin(answer);
+    this.#follow(true);
+    return node;
+  }
+
+  #completed(node, { finishReason, citations }) {
+    node.message.citations = (citations ?? []).map(sourceOf);
+    this.#finish(node, finishReason ?? 'stop');
+    announce(finishReason === 'cancelled' ? 'The answer was stopped.' : 'The answer is complete.');
+    return true;
+  }
+
+  #interrupted(node, error) {
+    const stopped = error.name === 'AbortError';
+    if (!node) {
+      if (!stopped) this.#composer.failed(error);
+      return;
+    }
+    node.message.failure = stopped ? '' : error.message;
+    this.#finish(node, stopped ? 'cancelled' : 'failed');
+    announce(stopped ? 'The answer was stopped.' : 'The answer failed.');
+  }
+
+  #finish(node, finishReason) {
+    const { message } = node;
+    message.finishReason = finishReason;
+    const alternatives = this.#tree.alternatives(message);
+    node.show(message, { index: alternatives.indexOf(message), count: alternatives.length });
+    this.#follow();
+  }
+
+  /** Keeps the end in sight, unless the reader has scrolled up to read. */
+  #follow(always = false) {
+    const left = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight;
+    if (always || left < 160) this.#log.scrollTop = this.#log.scrollHeight;
+  }
+}
+
+customElements.define('ot-chat', Chat);

@@ -1,0 +1,74 @@
+// What the server's messages mean here. Protobuf's JSON mapping leaves empty lists and unset fields out, and writes
+// enums as buf names them; the rest of the client sees complete values and short lower-case names.
+
+function short(value, prefix) {
+  return (value ?? '').replace(prefix, '').toLowerCase();
+}
+
+/** A passage that was given to the model, or the part of it that the answer rests on. */
+export function sourceOf(wire) {
+  return {
+    marker: Number(wire.marker ?? 0),
+    documentId: wire.documentId ?? '',
+    revisionId: wire.revisionId ?? '',
+    title: wire.title || 'Untitled document',
+    text: wire.text ?? '',
+    startOffset: Number(wire.startOffset ?? 0),
+    endOffset: Number(wire.endOffset ?? 0),
+    submittedBy: wire.submittedBy ?? '',
+    approvedBy: wire.approvedBy ?? '',
+  };
+}
+
+export function messageOf(wire) {
+  return {
+    id: wire.id,
+    parentId: wire.parentId ?? '',
+    role: short(wire.role, 'MESSAGE_ROLE_'),
+    content: wire.content ?? '',
+    sources: (wire.sources ?? []).map(sourceOf),
+    citations: (wire.citations ?? []).map(sourceOf),
+    finishReason: wire.finishReason ?? '',
+  };
+}
+
+export function submissionOf(wire) {
+  return {
+    id: wire.id,
+    title: wire.title || 'Untitled',
+    status: short(wire.status, 'SUBMISSION_STATUS_'),
+    contributorId: wire.contributorId ?? '',
+    contributor: wire.contributorName ?? '',
+    createdAt: wire.createdAt ?? '',
+    reviewedBy: wire.reviewedBy ?? '',
+    reviewer: wire.reviewerName ?? '',
+    reviewedAt: wire.reviewedAt ?? '',
+    note: wire.note ?? '',
+    jobId: wire.jobId ?? '',
+    documentId: wire.documentId ?? '',
+    url: wire.url ?? '',
+    fileName: wire.fileName ?? '',
+    mediaType: wire.mediaType ?? '',
+    byteCount: wire.byteCount ?? 0,
+    sourceUri: wire.sourceUri ?? '',
+  };
+}
+
+export const stages = ['queued', 'extracting', 'chunking', 'embedding', 'indexed'];
+
+export function jobOf(wire) {
+  return {
+    id: wire.id,
+    state: short(wire.state, 'JOB_STATE_'),
+    stages: (wire.stages ?? []).map((each) => ({
+      stage: short(each.stage, 'JOB_STATE_'), done: each.done ?? 0, total: each.total ?? 0,
+    })),
+    error: wire.error ?? '',
+    attempts: wire.attempts ?? 0,
+    documentId: wire.documentId ?? '',
+  };
+}
+
+export function isFinal(job) {
+  return job.state === 'indexed' || job.state === 'failed';
+}

@@ -1,0 +1,163 @@
+// One message of a conversation: a question as it was typed, an answer as Markdown with citation markers.
+
+import { announce, el, fill, iconButton } from './dom.js';
+import { count } from './format.js';
+import { MarkdownStream, markdownNodes } from './markdown.js';
+import { provenance } from './source-panel.js';
+
+class Message extends HTMLElement {
+  #message;
+  #body = el('div', { class: 'message-body' });
+  #foot = el('div', { class: 'message-foot' });
+  #stream = null;
+  #waiting = '';
+  #frame = 0;
+
+  get message() {
+    return this.#message;
+  }
+
+  /**
+   * Shows a message that is complete. `place` is `{ index, count }` among the alternatives. Asks its surroundings by
+   * events: `opensource` (detail: its spans and what opened it), `regenerate`, `choose` (detail: -1 or 1).
+   */
+  show(message, place = { index: 0, count: 1 }) {
+    this.#flush();
+    this.#message = message;
+    this.className = `message ${message.role}`;
+    this.id = `message-${message.id}`;
+    const asked = message.role === 'user';
+    fill(this.#body, asked
+      ? el('p', { class: 'question' }, message.content) : markdownNodes(message.content, this.#context()));
+    fill(this.#foot, !asked && this.#endNote(), !asked && this.#citations(), this.#actions(asked, place));
+    fill(this, el('h2', { class: 'visually-hidden' }, asked ? 'You asked' : 'Answer'), this.#body, this.#foot);
+  }
+
+  /** Begins an answer that arrives in pieces. */
+  begin(message) {
+    this.#message = message;
+    this.className = 'message assistant streaming';
+    this.id = `message-${message.id}`;
+    this.#stream = null;
+    fill(this.#body, el('p', { class: 'thinking' }, 'Looking for passages…'));
+    fill(this.#foot);
+    fill(this, el('h2', { class: 'visually-hidden' }, 'Answer'), this.#body, this.#foot);
+  }
+
+  sources(sources) {
+    this.#message.sources = sources;
+    const text = sources.length === 0 ? 'Nothing relevant found…' : `Reading ${count(sources.length, 'passage')}…`;
+    fill(this.#body, el('p', { class: 'thinking' }, text));
+  }
+
+  /** Adds a piece of the answer; pieces that come within one frame are drawn together. */
+  delta(text) {
+    this.#message.content += text;
+    this.#waiting += text;
+    if (!this.#frame) this.#frame = requestAnimationFrame(() => this.#flush());
+  }
+
+  #flush() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    if (this.#waiting === '') return;
+    if (!this.#stream) {
+      fill(this.#body);
+      this.#stream = new MarkdownStream(this.#body, this.#context());
+    }
+    this.#stream.append(this.#waiting);
+    this.#waiting = '';
+    this.dispatchEvent(new CustomEvent('grown', { bubbles: true }));
+  }
+
+  /** The spans that a marker stands for: those that the server checked, or, while the answer grows, its source. */
+  #spansOf(marker) {
+    const { citations, sources } = this.#message;
+    const spans = citations.filter((each) => each.marker === marker);
+    return spans.length > 0 ? spans : sources.filter((each) => each.marker === marker);
+  }
+
+  /** Where a marker stands as often as it has spans, each mention stands for its own; else each stands for all. */
+  #spansOfMention(marker, mention) {
+    const spans = this.#spansOf(marker);
+    const mentions = [...this.#body.querySelectorAll(`[data-marker="${marker}"]`)];
+    return spans.length === mentions.length ? [spans[mentions.indexOf(mention)]] : spans;
+  }
+
+  #context() {
+    return {
+      citation: (marker) => {
+        const [source] = this.#spansOf(marker);
+        if (!source) return null;
+        const node = el('button', {
+          class: 'citation', type: 'button', 'data-marker': marker, title: source.title,
+          'aria-label': `Source ${marker}: ${source.title}`,
+          on: { click: () => this.#open(this.#spansOfMention(marker, node), node) },
+        }, `${marker}`);
+        return node;
+      },
+    };
+  }
+
+  #open(spans, opener) {
+    this.dispatchEvent(new CustomEvent('opensource', { bubbles: true, detail: { spans, opener } }));
+  }
+
+  #endNote() {
+    const notes = {
+      cancelled: 'You stopped this answer.',
+      length: 'The answer reached the model’s length limit.',
+      failed: this.#message.failure || 'The model failed before the answer was complete.',
+    };
+    const note = notes[this.#message.finishReason];
+    if (!note) return null;
+    const failed = this.#message.finishReason === 'failed';
+    return el('p', { class: failed ? 'notice' : 'end-note', role: failed ? 'alert' : null }, note);
+  }
+
+  #citations() {
+    const markers = new Set(this.#message.citations.map((each) => each.marker));
+    if (markers.size === 0) return null;
+    return el('section', { class: 'sources', 'aria-label': 'Sources of this answer' },
+      el('ul', {}, [...markers].map((marker) => el('li', {}, this.#card(this.#spansOf(marker))))));
+  }
+
+  #card(spans) {
+    const [source] = spans;
+    const card = el('button', { class: 'source-card', type: 'button', on: { click: () => this.#open(spans, card) } },
+      el('span', { class: 'source-number' }, `${source.marker}`),
+      el('span', { class: 'source-title' }, source.title),
+      el('span', { class: 'source-people' }, provenance(source)));
+    return card;
+  }
+
+  #actions(asked, { index, count: alternatives }) {
+    const step = (by) => this.dispatchEvent(new CustomEvent('choose', { bubbles: true, detail: by }));
+    const kind = asked ? 'question' : 'answer';
+    const others = alternatives > 1 && el('span', { class: 'alternatives' },
+      action('left', `Previous ${kind}`, () => step(-1), index === 0),
+      el('span', { 'aria-label': `${kind} ${index + 1} of ${alternatives}`, role: 'img' },
+        `${index + 1} / ${alternatives}`),
+      action('right', `Next ${kind}`, () => step(1), index === alternatives - 1));
+    if (asked) return others && el('div', { class: 'actions' }, others);
+    return el('div', { class: 'actions' },
+      action('copy', 'Copy the answer', () => this.#copy()),
+      action('refresh', 'Answer again', () => this.dispatchEvent(new CustomEvent('regenerate', { bubbles: true }))),
+      others);
+  }
+
+  async #copy() {
+    try {
+      await navigator.clipboard.writeText(this.#message.content);
+      announce('The answer was copied.');
+    } catch {
+      announce('The browser did not allow copying.');
+    }
+  }
+}
+
+function action(iconName, name, run, disabled = false) {
+  return iconButton(iconName, name, run, { class: 'small', disabled });
+}
+
+customElements.define('ot-message', Message);

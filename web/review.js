@@ -1,0 +1,106 @@
+// The queue of submissions that wait for a decision, for admins.
+
+import { announce, busy, button, el, emptyState, fill, loading, notice } from './dom.js';
+import { call, pageOf } from './api.js';
+import { submissionOf } from './contract.js';
+import { bytes } from './format.js';
+import { about } from './submissions.js';
+import { currentSession, drafts, may } from './session.js';
+import { pagedList, pageHead } from './paged-list.js';
+import './job-progress.js';
+
+class Review extends HTMLElement {
+  connectedCallback() {
+    if (!may(currentSession()?.user, 'USER_ROLE_ADMIN')) {
+      fill(this, el('div', { class: 'page' }, pageHead('Review', 'Only admins review submissions.')));
+      return;
+    }
+    fill(this, el('div', { class: 'page' },
+      pageHead('Review', 'Nothing can be found or cited before somebody has approved it.'),
+      pagedList({
+        label: 'Submissions waiting for review',
+        load: (pageToken) =>
+          pageOf('/submissions', 'submissions', { query: { status: 'SUBMISSION_STATUS_PENDING' }, pageToken }),
+        row: (wire) => el('li', { class: 'row-item' }, new ReviewItem(submissionOf(wire))),
+        empty: () => emptyState('check', 'Nothing waits for review', 'New submissions appear here.'),
+      })));
+  }
+}
+
+class ReviewItem extends HTMLElement {
+  #submission;
+  #content = el('div', {});
+  #failure = el('div', {});
+  #opened = false;
+
+  constructor(submission) {
+    super();
+    this.#submission = submission;
+  }
+
+  connectedCallback() {
+    const { title, id } = this.#submission;
+    const draft = `review.${id}`;
+    const note = el('textarea', { id: `note-${id}`, rows: '2',
+      on: { input: () => drafts.write(draft, note.value) } });
+    note.value = drafts.read(draft);
+    const approve = button('Approve', () => this.#decide('approve', note, approve), 'primary');
+    const reject = button('Reject', () => this.#decide('reject', note, reject));
+    const details = el('details', { on: { toggle: () => details.open && this.#open() } },
+      el('summary', {}, 'Read it'), this.#content);
+    fill(this, el('h2', {}, title), about(this.#submission), details,
+      el('div', { class: 'field' }, el('label', { for: `note-${id}` }, 'Note to the contributor'), note,
+        el('p', { class: 'hint' }, 'Needed to reject, welcome to approve.')),
+      this.#failure, el('div', { class: 'row' }, approve, reject));
+  }
+
+  async #open() {
+    if (this.#opened) return;
+    this.#opened = true;
+    fill(this.#content, loading());
+    try {
+      const answer = await call('GET', `/submissions/${encodeURIComponent(this.#submission.id)}`);
+      fill(this.#content, this.#contentOf(answer));
+    } catch (error) {
+      this.#opened = false;
+      fill(this.#content, notice(error));
+    }
+  }
+
+  #contentOf({ text, textTruncated }) {
+    const submission = this.#submission;
+    if (text) {
+      return [
+        el('div', { class: 'text', tabindex: '0', role: 'region', 'aria-label': `Content of ${submission.title}` },
+          text),
+        textTruncated
+          && el('p', { class: 'hint' }, `Only the beginning is shown; the whole has ${bytes(submission.byteCount)}.`),
+      ];
+    }
+    if (submission.url) {
+      return el('p', {}, 'The page is read when you approve: ',
+        el('a', { href: submission.url, target: '_blank', rel: 'noopener noreferrer nofollow' }, submission.url));
+    }
+    return el('p', { class: 'hint' }, 'The content of this submission cannot be shown as text.');
+  }
+
+  #decide(decision, note, pressed) {
+    fill(this.#failure);
+    busy(pressed, (error) => fill(this.#failure, notice(error)), async () => {
+      const text = note.value.trim();
+      const answer = await call('POST', `/submissions/${encodeURIComponent(this.#submission.id)}/${decision}`,
+        { json: text === '' ? {} : { note: text } });
+      drafts.write(`review.${this.#submission.id}`, '');
+      const jobId = answer.jobId ?? answer.submission?.jobId;
+      const heading = el('h2', { tabindex: '-1' }, this.#submission.title);
+      fill(this, heading,
+        el('p', { class: 'meta' }, `${decision === 'approve' ? 'Approved' : 'Rejected'} by you, just now`),
+        jobId && el('ot-job', { job: jobId }));
+      heading.focus();
+      announce(decision === 'approve' ? 'Approved.' : 'Rejected.');
+    });
+  }
+}
+
+customElements.define('ot-review-item', ReviewItem);
+customElements.define('ot-review', Review);
