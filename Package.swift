@@ -19,7 +19,6 @@ let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-
 let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let instrumentation = Target.Dependency.product(name: "Instrumentation", package: "swift-distributed-tracing")
-let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
@@ -27,6 +26,7 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioFoundationCompat = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let serviceContext = Target.Dependency.product(name: "ServiceContextModule", package: "swift-service-context")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -79,8 +79,8 @@ let package = Package(
     .target(
       name: "HTTPServer",
       dependencies: [
-        "Application", "Domain", "Contract", "EmbeddedFiles", hummingbird, grpcCore, swiftProtobuf, nioCore, httpTypes,
-        logging, metrics, instrumentation, serviceContext,
+        "Application", "Domain", "Contract", "EmbeddedFiles", hummingbird, hummingbirdCore, grpcCore, swiftProtobuf,
+        nioCore, nioPosix, httpTypes, logging, metrics, instrumentation, serviceContext, serviceLifecycle,
       ],
       path: "Sources/Adapters/HTTPServer", swiftSettings: strict),
     .target(
@@ -102,11 +102,11 @@ let package = Package(
       dependencies: ["Application", "Domain", .target(name: "CGumbo", condition: .when(traits: ["HTML"]))],
       path: "Sources/Adapters/TextExtraction", swiftSettings: strict),
     .target(
-      name: "Security", dependencies: ["Application", "Domain", "CCrypt", crypto],
+      name: "SystemSecurity", dependencies: ["Application", "Domain", "CCrypt", crypto],
       path: "Sources/Adapters/Security", swiftSettings: strict),
     .target(
       name: "Telemetry",
-      dependencies: [logging, metrics, coreMetrics, instrumentation, tracing, serviceContext],
+      dependencies: [logging, coreMetrics, instrumentation, serviceContext],
       path: "Sources/Adapters/Telemetry", swiftSettings: strict),
 
     // C: kernels of our own, and the headers of libraries that Debian ships.
@@ -123,13 +123,13 @@ let package = Package(
     .target(
       name: "Settings", dependencies: [configuration], path: "Sources/Bootstrap/Configuration", swiftSettings: strict),
     .target(
-      name: "ModelFetching", dependencies: [crypto, asyncHTTPClient, nioCore], path: "Sources/Bootstrap/Models",
-      swiftSettings: strict),
+      name: "ModelFetching", dependencies: ["Embeddings", crypto, asyncHTTPClient, nioCore, nioHTTP1],
+      path: "Sources/Bootstrap/Models", swiftSettings: strict),
     .executableTarget(
       name: "Bootstrap",
       dependencies: [
         "Application", "Domain", "InMemoryStorage", "SQLiteStorage", "Contract", "HTTPServer", "LanguageModels",
-        "Egress", "Embeddings", "TextExtraction", "Security", "Telemetry", "Settings", "ModelFetching", argumentParser,
+        "Egress", "Embeddings", "TextExtraction", "SystemSecurity", "Telemetry", "Settings", "ModelFetching", argumentParser,
         asyncHTTPClient, logging, metrics, instrumentation, serviceLifecycle, unixSignals,
       ],
       path: "Sources/Bootstrap", exclude: ["Configuration", "Models"], swiftSettings: strict),
@@ -149,19 +149,15 @@ let package = Package(
       name: "ExtractionTests", dependencies: ["Application", "Domain", "TextExtraction"],
       path: "Tests/AdapterTests/Extraction", swiftSettings: strict),
     .testTarget(
-      name: "ModelTests",
+      name: "OutboundTests",
       dependencies: [
-        "Application", "Domain", "LanguageModels", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, logging,
-        instrumentation, serviceContext,
+        "Application", "Domain", "LanguageModels", "Egress", "Embeddings", asyncHTTPClient, nioCore, nioPosix, nioHTTP1,
+        logging, instrumentation, serviceContext,
       ],
-      path: "Tests/AdapterTests/Models", swiftSettings: strict),
+      path: "Tests/AdapterTests/Outbound", swiftSettings: strict),
     .testTarget(
-      name: "EgressTests",
-      dependencies: ["Application", "Domain", "Egress", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, logging],
-      path: "Tests/AdapterTests/Egress", swiftSettings: strict),
-    .testTarget(
-      name: "SecurityTests", dependencies: ["Application", "Domain", "Security"], path: "Tests/AdapterTests/Security",
-      swiftSettings: strict),
+      name: "SecurityTests", dependencies: ["Application", "Domain", "SystemSecurity"],
+      path: "Tests/AdapterTests/Security", swiftSettings: strict),
     .testTarget(
       name: "TelemetryTests",
       dependencies: ["Telemetry", logging, metrics, coreMetrics, instrumentation, serviceContext],

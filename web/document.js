@@ -4,7 +4,7 @@ import { el, fill, loading, notice } from './dom.js';
 import { call } from './api.js';
 import { bytes, exactly, when } from './format.js';
 import { addressOf, go } from './router.js';
-import { person } from './submissions.js';
+import { isReader } from './submissions.js';
 import { pageHead } from './paged-list.js';
 import { rangesOf } from './passage.js';
 
@@ -31,11 +31,10 @@ class DocumentView extends HTMLElement {
   #facts(revisions, shown) {
     const revision = revisions.find((each) => each.id === shown);
     if (!revision) return null;
-    const submitter = person(revision.submitterId, revision.submittedBy);
-    const approver = person(revision.approverId, revision.approvedBy);
     return el('p', { class: 'meta' },
       `Revision ${revision.number ?? 1} · ${bytes(revision.byteCount ?? 0)}`,
-      submitter && ` · submitted by ${submitter}`, approver && ` · approved by ${approver}`, ' · ',
+      isReader(revision.submitterId) && ' · submitted by you', isReader(revision.approverId) && ' · approved by you',
+      ' · ',
       el('time', { datetime: revision.publishedAt, title: exactly(revision.publishedAt) }, when(revision.publishedAt)),
       revision.supersededAt && ' · a newer revision has taken its place');
   }

@@ -30,6 +30,8 @@ export function inlineNodes(text, context = {}, depth = 0) {
     if (at >= text.length) break;
     const piece = depth <= deepest ? pieceAt(text, at, context, depth, unclosed) : null;
     if (piece) {
+      // A marker does not begin a line of its own.
+      if (piece.sticks) plain = plain.replace(/ $/, '\u00a0');
       if (plain) nodes.push(plain);
       plain = '';
       nodes.push(...piece.nodes);
@@ -68,7 +70,7 @@ function pieceAt(text, index, context, depth, unclosed) {
 
 function citations(match, index, context) {
   const nodes = match[1].split(',').map((marker) => context.citation?.(Number(marker)) ?? null);
-  return nodes.includes(null) ? null : { nodes, end: index + match[0].length };
+  return nodes.includes(null) ? null : { nodes, end: index + match[0].length, sticks: true };
 }
 
 function bracketed(text, index, context, depth) {

@@ -15,17 +15,16 @@ export function statusBadge(status) {
   return el('span', { class: `badge ${status}` }, names[status] ?? status);
 }
 
-/** "You", or the name that the server gave, or nothing. */
-export function person(id, name) {
-  return id && id === currentSession()?.user.id ? 'you' : name;
+/** Whether a user is the reader; the server gives the ids of people here, not their names. */
+export function isReader(id) {
+  return id !== '' && id === currentSession()?.user.id;
 }
 
 /** One line about a submission: what it is, who handed it in, when. */
 export function about(submission) {
   const what = submission.url || submission.fileName || 'Text';
-  const who = person(submission.contributorId, submission.contributor);
   return el('p', { class: 'meta' }, what,
-    submission.byteCount > 0 && ` · ${bytes(submission.byteCount)}`, who && ` · by ${who}`, ' · ',
+    submission.byteCount > 0 && ` · ${bytes(submission.byteCount)}`, isReader(submission.contributorId) && ' · by you', ' · ',
     el('time', { datetime: submission.createdAt, title: exactly(submission.createdAt) }, when(submission.createdAt)));
 }
 
@@ -45,7 +44,6 @@ class Submissions extends HTMLElement {
   }
 
   #row(submission) {
-    const reviewer = person(submission.reviewedBy, submission.reviewer);
     const item = el('li', { class: 'row-item' },
       el('div', { class: 'row-head' }, el('h2', {}, submission.title), statusBadge(submission.status)),
       about(submission),
@@ -53,7 +51,7 @@ class Submissions extends HTMLElement {
       submission.reviewedAt && el('p', { class: 'meta' }, `${names[submission.status] ?? submission.status} `,
         el('time', { datetime: submission.reviewedAt, title: exactly(submission.reviewedAt) },
           when(submission.reviewedAt)),
-        reviewer && ` by ${reviewer}`));
+        isReader(submission.reviewedBy) && ' by you'));
     if (submission.jobId) item.append(this.#ingestion(submission));
     return item;
   }

@@ -10,7 +10,8 @@ struct ChatTests {
     let ada = try await world.signUp("ada")
     try await world.publish("Turbulent flow begins at a Reynolds number of 4000.", by: ada)
     let log = ChatLog()
-    try await world.useCases.streamChat(StreamChat.Command(message: "When does turbulent flow begin?"), ada, emit: log.emit)
+    try await world.useCases.streamChat(
+      StreamChat.Command(message: "When does turbulent flow begin?"), ada, emit: log.emit)
     let kinds = log.events.map { event in
       switch event {
       case .started: "started"
@@ -33,7 +34,8 @@ struct ChatTests {
     #expect(messages.map(\.id) == [started.question, started.reply])
     #expect(messages[1].parentID == started.question)
     #expect(messages[1].citations == completed.citations)
-    #expect(try await world.useCases.conversations.get(started.conversation, ada).title == "When does turbulent flow begin?")
+    #expect(
+      try await world.useCases.conversations.get(started.conversation, ada).title == "When does turbulent flow begin?")
   }
 
   @Test("a marker that names no source is no citation")

@@ -97,6 +97,21 @@ struct ModelFetcherTests {
     }
   }
 
+  @Test("what a killed fetch left behind goes after an hour, not before")
+  func abandoned() async throws {
+    try await withFolder { folder in
+      try await makeSource(folder)
+      let target = folder + "/cache"
+      for (name, age) in [("old", 3700.0), ("young", 60)] {
+        let path = target + "/.fetching-" + name
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSinceNow: -age)], ofItemAtPath: path)
+      }
+      try await fetch(.folder(folder + "/source"), into: target)
+      #expect(contents(target) == [".fetching-young", "model.safetensors", "vocab.txt"])
+    }
+  }
+
   @Test("paths that are not there, archives that are none and packages that do not exist are told apart")
   func unusable() async throws {
     try await withFolder { folder in

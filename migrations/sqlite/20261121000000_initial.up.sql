@@ -150,16 +150,18 @@ CREATE TABLE document_chunks (
   start_offset INTEGER NOT NULL,
   end_offset INTEGER NOT NULL,
   headings TEXT NOT NULL CHECK (json_valid(headings)),
+  heading_text TEXT NOT NULL,
   text TEXT NOT NULL,
   UNIQUE (revision_row_id, ordinal)
 );
 
--- What lexical search indexes of a chunk; the index reads it again only to take a chunk out.
+-- What lexical search indexes of a chunk; the index reads it again only to take a chunk out. FTS5 reads no other virtual
+-- table, json_each among them, so the headings are in their table as plain text too.
 CREATE VIEW searchable_chunks AS
 SELECT
   c.row_id AS row_id,
   r.title AS title,
-  coalesce((SELECT group_concat(h.value, ' ') FROM json_each(c.headings) AS h), '') AS headings,
+  c.heading_text AS headings,
   c.text AS text
 FROM document_chunks AS c
 JOIN document_revisions AS r ON r.row_id = c.revision_row_id;

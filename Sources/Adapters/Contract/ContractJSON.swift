@@ -11,5 +11,7 @@ package enum ContractJSON {
   package static func text(_ user: User) throws -> String { try Opentier_V1_User(user).jsonString() }
 
   /// An event of an answer as `StreamChatResponse`, on one line.
-  package static func text(_ event: ChatEvent) throws -> String { try Opentier_V1_StreamChatResponse(event).jsonString() }
+  package static func text(_ event: ChatEvent) throws -> String {
+    try Opentier_V1_StreamChatResponse(event).jsonString()
+  }
 }

@@ -2,12 +2,12 @@
 ///
 /// Source: Porter, "An algorithm for suffix stripping", Program 14 (3), 1980, with the author's two later changes
 /// (`bli` → `ble`, `logi` → `log`).
-enum PorterStemmer {
+package enum PorterStemmer {
   /// Longer words, in UTF-8 bytes, are left as they are: they are no English words.
-  static let maximumLength = 64
+  package static let maximumLength = 64
 
   /// The stem of a lower-case word. Other characters than ASCII letters count as consonants.
-  static func stem(_ word: String) -> String {
+  package static func stem(_ word: String) -> String {
     guard (3...maximumLength).contains(word.utf8.count) else { return word }
     var stem = Stem(Array(word.utf8))
     stem.removePlural()
@@ -113,7 +113,10 @@ private struct Stem {
     if hasSuffix("ll"), measure(bytes.count - 1) > 1 { bytes.removeLast() }
   }
 
-  private func hasSuffix(_ text: String) -> Bool { bytes.suffix(text.utf8.count).elementsEqual(text.utf8) }
+  /// Whether the word ends in `text` and is longer.
+  private func hasSuffix(_ text: String) -> Bool {
+    bytes.count > text.utf8.count && bytes.suffix(text.utf8.count).elementsEqual(text.utf8)
+  }
 
   private func isConsonant(_ index: Int) -> Bool {
     switch bytes[index] {

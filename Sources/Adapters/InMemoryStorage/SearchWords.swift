@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 
 /// Splits text into the words that the index knows: runs of letters, digits and private-use characters, in lower case,

@@ -68,7 +68,7 @@ package struct ExtractiveLanguageModel: LanguageModel {
     guard let embedder = embedder() else { return AnswerSelection(ranked).sentences() }
     let texts = [request.question] + ranked.prefix(AnswerSelection.maximumEmbedded).map(\.sentence.text)
     do {
-      let vectors = try await embedder.embed(texts)
+      let vectors = try await embed(texts, by: embedder)
       guard let question = vectors.first, vectors.count == texts.count else {
         return AnswerSelection(ranked).sentences()
       }
@@ -80,6 +80,22 @@ package struct ExtractiveLanguageModel: LanguageModel {
       case .unavailable, .rejected: return AnswerSelection(ranked).sentences()
       }
     }
+  }
+
+  /// Embeds in two requests at a time: an embedder takes one core a request, and the reader waits for the first word.
+  @concurrent
+  private func embed(_ texts: [String], by embedder: any Embedder) async throws(EmbeddingFailure) -> [Embedding] {
+    let middle = (texts.count + 1) / 2
+    async let second = result(of: Array(texts[middle...]), by: embedder)
+    let first = await result(of: Array(texts[..<middle]), by: embedder)
+    return try await first.get() + second.get()
+  }
+
+  @concurrent
+  private func result(
+    of texts: [String], by embedder: any Embedder
+  ) async -> Result<[Embedding], EmbeddingFailure> {
+    do throws(EmbeddingFailure) { return .success(try await embedder.embed(texts)) } catch { return .failure(error) }
   }
 }
 

@@ -25,6 +25,9 @@ struct SentenceRanking: Sendable {
   /// Less than the usual 0.75: sentences differ less in length than documents do.
   private static let b = 0.5
   private static let titleWeight = 0.5
+  /// The sources are a few sentences out of many: as if this many more had none of the words, so that with a handful
+  /// of sentences a word of all of them still weighs something, and one of none not everything.
+  private static let unseenSentences = 20.0
 
   /// The sentences, best first; those without a word of the question follow in their order.
   ///
@@ -35,7 +38,7 @@ struct SentenceRanking: Sendable {
     let counts = sentences.map { $0.terms.reduce(into: [String: Int]()) { $0[$1, default: 0] += 1 } }
     let weights = wanted.map { term -> Double in
       let holders = Double(counts.count { $0[term] != nil })
-      return log(1 + (Double(sentences.count) - holders + 0.5) / (holders + 0.5))
+      return log(1 + (Double(sentences.count) + unseenSentences - holders + 0.5) / (holders + 0.5))
     }
     let whole = weights.reduce(0, +)
     let average = Double(sentences.reduce(0) { $0 + $1.terms.count }) / Double(sentences.count)

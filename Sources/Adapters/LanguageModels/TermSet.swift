@@ -11,7 +11,7 @@ enum TermSet {
     var word = ""
     var previous: Unicode.Scalar?
     func endWord() {
-      if !word.isEmpty, !FunctionWords.all.contains(word) { terms.append(stem(word)) }
+      if !word.isEmpty, !QuestionWords.all.contains(word) { terms.append(stem(word)) }
       word = ""
     }
     for scalar in text.unicodeScalars {

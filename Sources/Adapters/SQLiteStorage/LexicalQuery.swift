@@ -1,3 +1,5 @@
+import Domain
+
 /// Turns any text into a query of the word index.
 enum LexicalQuery {
   /// The most different words that are searched; further ones are ignored.

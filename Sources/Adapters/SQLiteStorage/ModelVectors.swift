@@ -1,25 +1,36 @@
 import CVectorMath
-import Domain
-import FoundationEssentials
+package import Domain
+package import FoundationEssentials
 
 /// What a search has to know of a revision to admit or skip its vectors.
-struct VectorRevision: Sendable {
+package struct VectorRevision: Sendable {
   let organizationID: UUID
   let documentID: UUID
   let submittedBy: UUID
   let publishedAt: Int64
-  /// `Int64.max` for the current revision.
   let supersededAt: Int64
   let sourceURI: String?
   let tags: [String]
-  /// Where its vectors lie.
-  var slots: [Int] = []
+
+  /// Makes a revision; times are microseconds since 1970, and `Int64.max` ends the current one.
+  package init(
+    organizationID: UUID, documentID: UUID, submittedBy: UUID, publishedAt: Int64, supersededAt: Int64,
+    sourceURI: String?, tags: [String]
+  ) {
+    self.organizationID = organizationID
+    self.documentID = documentID
+    self.submittedBy = submittedBy
+    self.publishedAt = publishedAt
+    self.supersededAt = supersededAt
+    self.sourceURI = sourceURI
+    self.tags = tags
+  }
 }
 
 /// One model's vectors in one buffer, with what a scan needs to know of each slot in parallel arrays.
 ///
 /// A slot that is given up keeps its place, belongs to no revision, and is the first to be taken again.
-struct ModelVectors: ~Copyable {
+package struct ModelVectors: ~Copyable {
   /// The rows scored at a time: their scores stay in the first-level cache.
   private static let tile = 1_024
 
@@ -28,44 +39,59 @@ struct ModelVectors: ~Copyable {
   /// The index in `revisions` of each slot, or -1.
   private var revisionOfSlot: [Int32] = []
   private var freeSlots: [Int] = []
+  /// The part of each revision that every search looks at: plain values, side by side.
+  private var heads: [RevisionHead] = []
   private var revisions: [VectorRevision?] = []
+  /// Where each revision's vectors lie.
+  private var slots: [[Int]] = []
   private var freeRevisions: [Int] = []
   private var revisionIndex: [Int64: Int] = [:]
+  private var tenants: [UUID: Int32] = [:]
 
   /// The width of the vectors.
-  var dimensions: Int { buffer.dimensions }
+  package var dimensions: Int { buffer.dimensions }
   /// The slots, free ones included.
-  var slotCount: Int { buffer.count }
+  package var slotCount: Int { buffer.count }
 
-  init(dimensions: Int) { buffer = VectorBuffer(dimensions: dimensions) }
+  /// Makes an empty set of vectors of one width.
+  package init(dimensions: Int) { buffer = VectorBuffer(dimensions: dimensions) }
 
   /// Makes room for `count` vectors.
-  mutating func reserve(_ count: Int) -> Bool { buffer.reserve(count) }
+  package mutating func reserve(_ count: Int) -> Bool { buffer.reserve(count) }
 
   /// Forgets a revision and gives its slots up.
-  mutating func remove(_ row: Int64) {
-    guard let index = revisionIndex.removeValue(forKey: row), let revision = revisions[index] else { return }
-    for slot in revision.slots { revisionOfSlot[slot] = -1 }
-    freeSlots += revision.slots
+  package mutating func remove(_ row: Int64) {
+    guard let index = revisionIndex.removeValue(forKey: row) else { return }
+    for slot in slots[index] { revisionOfSlot[slot] = -1 }
+    freeSlots += slots[index]
+    slots[index] = []
     revisions[index] = nil
+    heads[index] = .free
     freeRevisions.append(index)
   }
 
   /// Adds a revision that is not there, without vectors yet.
-  mutating func add(_ row: Int64, _ revision: VectorRevision) {
+  package mutating func add(_ row: Int64, _ revision: VectorRevision) {
+    let tenant = tenants[revision.organizationID] ?? Int32(tenants.count)
+    tenants[revision.organizationID] = tenant
+    let head = RevisionHead(
+      tenant: tenant, publishedAt: revision.publishedAt, supersededAt: revision.supersededAt)
     if let index = freeRevisions.popLast() {
       revisions[index] = revision
+      heads[index] = head
       revisionIndex[row] = index
     } else {
       revisionIndex[row] = revisions.count
       revisions.append(revision)
+      heads.append(head)
+      slots.append([])
     }
   }
 
   /// Adds a chunk's vector to a revision that is there.
   ///
   /// - Returns: whether the bytes are a vector of this model and there was memory for it.
-  mutating func add(_ chunk: UUID, of row: Int64, bytes: UnsafeRawBufferPointer) -> Bool {
+  package mutating func add(_ chunk: UUID, of row: Int64, bytes: UnsafeRawBufferPointer) -> Bool {
     guard let index = revisionIndex[row] else { return false }
     let slot: Int
     if let free = freeSlots.popLast() {
@@ -78,14 +104,14 @@ struct ModelVectors: ~Copyable {
       chunkIDs.append(chunk)
       revisionOfSlot.append(Int32(index))
     }
-    revisions[index]?.slots.append(slot)
+    slots[index].append(slot)
     return buffer.set(slot, to: bytes)
   }
 
   /// The chunks in scope whose vectors have the largest inner product with `query`, best first.
-  borrowing func nearest(to query: [Float], in scope: SearchScope, limit: Int) -> [ScoredChunk] {
-    guard limit > 0, query.count == dimensions else { return [] }
-    let admitted = revisions.map { $0.map(scope.admits) ?? false }
+  package borrowing func nearest(to query: [Float], in scope: SearchScope, limit: Int) -> [ScoredChunk] {
+    guard limit > 0, query.count == dimensions, let tenant = tenants[scope.organizationID.uuid] else { return [] }
+    let admitted = admitted(in: scope, tenant: tenant)
     let dimensions = dimensions
     return buffer.withRows { rows in
       chunkIDs.withUnsafeBufferPointer { ids in
@@ -107,6 +133,16 @@ struct ModelVectors: ~Copyable {
     } ?? []
   }
 
+  /// Which revisions are in scope, by their index.
+  private borrowing func admitted(in scope: SearchScope, tenant: Int32) -> [Bool] {
+    let asOf = scope.asOf?.microseconds
+    let isFiltered = !scope.filters.isEmpty
+    return heads.indices.map { index in
+      heads[index].isVisible(to: tenant, asOf: asOf)
+        && (!isFiltered || revisions[index].map(scope.filters.admit) ?? false)
+    }
+  }
+
   /// Where the run of admitted slots that starts at `slot` ends: at a slot that is not admitted, after a tile, or at
   /// the end.
   private borrowing func runEnd(from slot: Int, admitted: [Bool]) -> Int {
@@ -120,24 +156,34 @@ struct ModelVectors: ~Copyable {
   }
 }
 
-extension SearchScope {
-  /// Whether a revision was visible at the time of the scope and passes its filters.
-  fileprivate func admits(_ revision: VectorRevision) -> Bool {
-    guard revision.organizationID == organizationID.uuid else { return false }
-    if let asOf = asOf?.microseconds {
-      guard revision.publishedAt <= asOf, asOf < revision.supersededAt else { return false }
-    } else {
-      guard revision.supersededAt == .max else { return false }
+/// Whose a revision is and when it can be seen.
+private struct RevisionHead {
+  /// A number for the tenant, which compares faster than its id.
+  let tenant: Int32
+  let publishedAt: Int64
+  let supersededAt: Int64
+
+  /// Nobody's, seen at no time.
+  static let free = RevisionHead(tenant: -1, publishedAt: .max, supersededAt: .min)
+
+  func isVisible(to tenant: Int32, asOf: Int64?) -> Bool {
+    guard tenant == self.tenant else { return false }
+    guard let asOf else { return supersededAt == .max }
+    return publishedAt <= asOf && asOf < supersededAt
+  }
+}
+
+extension SearchFilters {
+  /// Whether a revision passes all of them.
+  fileprivate func admit(_ revision: VectorRevision) -> Bool {
+    if !documentIDs.isEmpty, !documentIDs.contains(DocumentID(revision.documentID)) { return false }
+    if !tags.isEmpty, tags.isDisjoint(with: revision.tags) { return false }
+    if let contributorID, revision.submittedBy != contributorID.uuid { return false }
+    if let sourcePrefix {
+      guard let source = revision.sourceURI, source.utf8.starts(with: sourcePrefix.utf8) else { return false }
     }
-    if filters.isEmpty { return true }
-    if !filters.documentIDs.isEmpty, !filters.documentIDs.contains(DocumentID(revision.documentID)) { return false }
-    if !filters.tags.isEmpty, filters.tags.isDisjoint(with: revision.tags) { return false }
-    if let contributor = filters.contributorID, revision.submittedBy != contributor.uuid { return false }
-    if let prefix = filters.sourcePrefix {
-      guard let source = revision.sourceURI, source.utf8.starts(with: prefix.utf8) else { return false }
-    }
-    if let after = filters.publishedAfter?.microseconds, revision.publishedAt < after { return false }
-    if let before = filters.publishedBefore?.microseconds, revision.publishedAt >= before { return false }
+    if let after = publishedAfter?.microseconds, revision.publishedAt < after { return false }
+    if let before = publishedBefore?.microseconds, revision.publishedAt >= before { return false }
     return true
   }
 }

@@ -129,16 +129,17 @@ extension Database {
   private func insert(
     _ chunks: [DocumentChunk], ofRevision revision: Int64, in organization: OrganizationID
   ) throws -> [Int64] {
-    try chunks.map { chunk in
-      try execute(
-        sql: """
-          INSERT INTO document_chunks (id, organization_id, revision_row_id, ordinal, start_offset, end_offset, headings,
-            text)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-          """,
+    let statement = try cachedStatement(
+      sql: """
+        INSERT INTO document_chunks (id, organization_id, revision_row_id, ordinal, start_offset, end_offset, headings,
+          heading_text, text)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """)
+    return try chunks.map { chunk in
+      try statement.execute(
         arguments: [
           chunk.id.sql, organization.sql, revision, chunk.ordinal, chunk.startOffset, chunk.endOffset,
-          try chunk.headings.json(), chunk.text.sql,
+          try chunk.headings.json(), chunk.headings.joined(separator: "\n").sql, chunk.text.sql,
         ])
       return lastInsertedRowID
     }

@@ -1,5 +1,5 @@
 import Application
-import GRDB
+package import GRDB
 
 /// The open file: one connection that writes, some that read, in write-ahead-log mode.
 package struct SQLiteDatabase: Sendable {
@@ -18,7 +18,7 @@ package struct SQLiteDatabase: Sendable {
   }
 
   /// What every connection is set to.
-  static func configuration(busyTimeout: Double) -> Configuration {
+  package static func configuration(busyTimeout: Double) -> Configuration {
     var configuration = Configuration()
     configuration.busyMode = .timeout(busyTimeout)
     configuration.foreignKeysEnabled = true

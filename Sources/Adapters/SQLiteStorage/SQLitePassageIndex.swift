@@ -49,11 +49,15 @@ package struct SQLitePassageIndex: PassageIndex {
     _ ids: [ChunkID], in organization: OrganizationID
   ) async throws(StorageFailure) -> [Passage] {
     try await database.read { db in
-      try ids.compactMap { id in
-        try Row.fetchOne(
-          db, sql: Passage.selection + " WHERE c.id = ? AND c.organization_id = ?",
-          arguments: [id.sql, organization.sql]
-        ).map(Passage.init(row:))
+      let statement = try db.cachedStatement(
+        sql: """
+          SELECT \(Passage.columns)
+          FROM document_chunks AS c JOIN document_revisions AS r ON r.row_id = c.revision_row_id
+          \(Passage.people)
+          WHERE c.id = ? AND c.organization_id = ?
+          """)
+      return try ids.compactMap { id in
+        try Row.fetchOne(statement, arguments: [id.sql, organization.sql]).map(Passage.init(row:))
       }
     }
   }
@@ -62,8 +66,12 @@ package struct SQLitePassageIndex: PassageIndex {
     try await database.read { db in
       try Row.fetchAll(
         db,
-        sql: Passage.selection + """
-           WHERE r.superseded_at IS NULL AND NOT EXISTS (
+        // In this order, the first rows are found without looking at the others.
+        sql: """
+          SELECT \(Passage.columns)
+          FROM document_revisions AS r CROSS JOIN document_chunks AS c ON c.revision_row_id = r.row_id
+          \(Passage.people)
+          WHERE r.superseded_at IS NULL AND NOT EXISTS (
             SELECT 1 FROM chunk_vectors AS v JOIN embedding_models AS m ON m.row_id = v.model_row_id
             WHERE v.chunk_row_id = c.row_id AND m.name = ?)
           ORDER BY r.published_at, r.id, c.ordinal LIMIT ?
@@ -92,18 +100,19 @@ package struct SQLitePassageIndex: PassageIndex {
 }
 
 extension Passage {
-  /// A chunk with its revision and people; the caller adds the conditions. Someone without an account has their id for
-  /// a name.
-  fileprivate static let selection = """
-    SELECT c.id, c.ordinal, c.start_offset, c.end_offset, c.text, c.headings, r.document_id, r.id AS revision_id,
-      r.title, r.submitted_by, r.approved_by, s.display_name AS submitter, a.display_name AS approver
-    FROM document_chunks AS c
-    JOIN document_revisions AS r ON r.row_id = c.revision_row_id
-    LEFT JOIN users AS s ON s.id = r.submitted_by
-    LEFT JOIN users AS a ON a.id = r.approved_by
+  /// What is read of a chunk `c` and its revision `r`.
+  fileprivate static let columns = """
+    c.id, c.ordinal, c.start_offset, c.end_offset, c.text, c.headings, r.document_id, r.id AS revision_id, r.title,
+    r.submitted_by, r.approved_by, submitter.display_name AS submitter, approver.display_name AS approver
     """
 
-  /// Reads a row of ``selection``.
+  /// Joins the people; someone without an account has their id for a name.
+  fileprivate static let people = """
+    LEFT JOIN users AS submitter ON submitter.id = r.submitted_by
+    LEFT JOIN users AS approver ON approver.id = r.approved_by
+    """
+
+  /// Reads a row of ``columns``.
   fileprivate init(row: Row) throws {
     self.init(
       chunk: DocumentChunk(

@@ -23,10 +23,11 @@ extension Database {
     guard let row else { throw StorageFailure.conflict("dimensions") }
     let modelRow: Int64 = try row.value("row_id")
     let dimensions: Int = try row.value("dimensions")
+    let statement = try cachedStatement(
+      sql: "INSERT OR REPLACE INTO chunk_vectors (chunk_row_id, model_row_id, vector) VALUES (?, ?, ?)")
     for (chunk, embedding) in vectors {
       guard embedding.values.count == dimensions else { throw StorageFailure.conflict("dimensions") }
-      try execute(
-        sql: "INSERT OR REPLACE INTO chunk_vectors (chunk_row_id, model_row_id, vector) VALUES (?, ?, ?)",
+      try statement.execute(
         arguments: [chunk, modelRow, embedding.values.withUnsafeBytes { Data($0) }])
     }
   }

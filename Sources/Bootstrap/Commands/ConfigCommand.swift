@@ -11,7 +11,8 @@ struct ConfigCommand: AsyncParsableCommand {
   struct Show: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "show", abstract: "Print every value that is in force and where it comes from; secrets stay hidden.",
-      discussion: "Flags win over environment variables (OPENTIER_PORT …), those over opentier.yaml, that over defaults.")
+      discussion:
+        "Flags win over environment variables (OPENTIER_PORT …), those over opentier.yaml, that over defaults.")
     @OptionGroup var common: CommonOptions
 
     func run() async throws {

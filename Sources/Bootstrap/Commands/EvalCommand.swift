@@ -36,7 +36,8 @@ struct EvalCommand: AsyncParsableCommand {
         let id = document.id ?? "\(index + 1)"
         let title = (document.title ?? "").trimmingWhitespace()
         return Importer.Item(
-          title: title.isEmpty ? id : String(title.prefix(500)), content: .text(document.text), source: id, metadata: [:])
+          title: title.isEmpty ? id : String(title.prefix(500)), content: .text(document.text), source: id,
+          metadata: [:])
       }
       let bar = ProgressBar("Ingesting", total: items.count)
       let importer = Importer(
@@ -46,12 +47,15 @@ struct EvalCommand: AsyncParsableCommand {
       bar.end()
       let seconds = (ContinuousClock.now - start) / .seconds(1)
       terminal.message(
-        "\(report.indexed) of \(items.count) documents ingested in \(fixed(seconds, 1)) s, \(report.failed.count) without text")
+        "\(report.indexed) of \(items.count) documents ingested in \(fixed(seconds, 1)) s, \(report.failed.count) without text"
+      )
       let sources = Dictionary(report.documents.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
       if !common.json { terminal.line("mode      nDCG@10  recall@10  recall@100  median ms  p95 ms") }
       for mode in modes {
         let score: EvaluateRetrieval.Score
-        do { score = try await assembly.useCases.evaluate(topics, mode: mode, sources: sources, caller) } catch let failure as UseCaseFailure {
+        do { score = try await assembly.useCases.evaluate(topics, mode: mode, sources: sources, caller) } catch let
+          failure as UseCaseFailure
+        {
           throw CommandFailure(failure)
         }
         show(score)

@@ -21,7 +21,9 @@ struct IngestCommand: AsyncParsableCommand {
   func run() async throws {
     let configuration = try common.configuration()
     let files = try SourceFiles.find(paths)
-    guard !files.isEmpty else { throw CommandFailure(.notFound, "there is no file to ingest in \(paths.joined(separator: ", "))") }
+    guard !files.isEmpty else {
+      throw CommandFailure(.notFound, "there is no file to ingest in \(paths.joined(separator: ", "))")
+    }
     try await Assembly.run(configuration, loadingEmbedder: true) { assembly in
       assembly.warnIfNoEmbedder(terminal)
       let caller = try await assembly.operatorPrincipal(as: email)

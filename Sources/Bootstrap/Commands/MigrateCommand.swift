@@ -71,7 +71,8 @@ struct MigrateCommand: AsyncParsableCommand {
   ) throws -> Value {
     let configuration = try common.configuration()
     guard configuration.profile == .offline else {
-      throw CommandFailure(.usage, "the \(configuration.profile.rawValue) profile has no schema to migrate in this build")
+      throw CommandFailure(
+        .usage, "the \(configuration.profile.rawValue) profile has no schema to migrate in this build")
     }
     do {
       return try body(SQLiteMigrator(path: try DataDirectory.prepare(configuration.dataDirectory)))

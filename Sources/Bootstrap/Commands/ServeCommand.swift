@@ -74,6 +74,7 @@ struct ServeCommand: AsyncParsableCommand {
     http.keepAliveInterval = configuration.chat.keepAlive
     http.shutdownGrace = configuration.shutdownGrace
     http.limits.standardBody = configuration.limits.requestBody
+    http.limits.chatBody = configuration.limits.chatBody
     http.limits.submissionBody = configuration.limits.submissionBody
     http.limits.uploadedFile = configuration.limits.uploadBody
     http.version = Version.current

@@ -37,7 +37,8 @@ struct UsersCommand: AsyncParsableCommand {
         let width = users.map(\.email.text.count).max() ?? 0
         for user in users {
           let email = user.email.text.padding(toLength: width, withPad: " ", startingAt: 0)
-          terminal.line("\(email)  \(user.role.rawValue.padding(toLength: 11, withPad: " ", startingAt: 0))  \(user.displayName)")
+          terminal.line(
+            "\(email)  \(user.role.rawValue.padding(toLength: 11, withPad: " ", startingAt: 0))  \(user.displayName)")
         }
       }
     }
@@ -55,7 +56,9 @@ struct UsersCommand: AsyncParsableCommand {
       try await Assembly.run(try common.configuration()) { assembly in
         let caller = try await assembly.operatorPrincipal()
         let user: User
-        do { user = try await assembly.useCases.accounts.grant(role, toEmail: email, caller) } catch let failure as UseCaseFailure {
+        do { user = try await assembly.useCases.accounts.grant(role, toEmail: email, caller) } catch let failure
+          as UseCaseFailure
+        {
           throw CommandFailure(failure)
         }
         terminal.line(

@@ -8,7 +8,7 @@ import InMemoryStorage
 import LanguageModels
 import Logging
 import SQLiteStorage
-import Security
+import SystemSecurity
 import Settings
 import TextExtraction
 
@@ -44,7 +44,7 @@ struct Assembly: Sendable {
         passages: storage.passages,
         models: LanguageModelRegistry(
           models: [extractive] + providers, defaultName: configuration.models.defaultName),
-        embedder: slot, counter: embedder, extractor: StandardTextExtractor(),
+        embedder: slot, counter: embedder, extractor: StandardTextExtractor(limits: extraction(configuration)),
         fetcher: HTTPContentFetcher(policy: policy, client: client),
         hasher: try BcryptPasswordHasher(
           cost: configuration.passwords.cost, threadCount: configuration.passwords.threads,
@@ -57,6 +57,13 @@ struct Assembly: Sendable {
       try? client.syncShutdown()  // The failure that led here is what counts.
       throw CommandFailure(.usage, "\(error)")
     }
+  }
+
+  private static func extraction(_ configuration: ServerConfiguration) -> ExtractionLimits {
+    var limits = ExtractionLimits()
+    // What may be submitted may be read; the limits on text and structure hold beyond that.
+    limits.maximumPayloadBytes = max(configuration.limits.uploadBody, configuration.limits.submissionBody)
+    return limits
   }
 
   private static func settings(_ configuration: ServerConfiguration) -> UseCaseSettings {

@@ -8,6 +8,9 @@ import ServiceLifecycle
 struct IngestionWorkers: Service {
   /// How long a worker waits for a signal before it looks again: another process may have queued a job.
   static let pollInterval: Duration = .milliseconds(500)
+  /// How often chunks without a vector are looked for: another process may have ingested without the model. Looking
+  /// reads an index entry per chunk.
+  static let gapInterval: Duration = .seconds(60)
   /// How long it waits when storage does not answer.
   static let failureDelay: Duration = .seconds(2)
 
@@ -46,11 +49,15 @@ struct IngestionWorkers: Service {
   }
 
   private func work(_ worker: String, fillsGaps: Bool) async {
+    var nextGapCheck = ContinuousClock.now
     while !Task.isCancelled {
       let generation = useCases.signal.generation
       do throws(UseCaseFailure) {
         if try await useCases.ingestNext(worker: worker) { continue }
-        if fillsGaps, try await useCases.embedMissing() > 0 { continue }
+        if fillsGaps, ContinuousClock.now >= nextGapCheck {
+          if try await useCases.embedMissing() > 0 { continue }
+          nextGapCheck = .now + Self.gapInterval
+        }
       } catch {
         if error == .cancelled { return }
         logger.error("an ingestion worker cannot go on", metadata: ["worker": "\(worker)", "reason": "\(error)"])

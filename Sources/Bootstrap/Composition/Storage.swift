@@ -24,7 +24,9 @@ struct Storage: Sendable {
     switch configuration.profile {
     case .memory: return Storage(InMemoryStorage())
     case .offline:
-      do { return Storage(try SQLiteStorage(directory: configuration.dataDirectory)) } catch let failure as StorageFailure {
+      do { return Storage(try SQLiteStorage(directory: configuration.dataDirectory)) } catch let failure
+        as StorageFailure
+      {
         throw CommandFailure(.unavailable, "the data folder \(configuration.dataDirectory): \(failure.words)")
       } catch {
         throw CommandFailure(.failure, "\(error)")

@@ -99,9 +99,10 @@ extension ServerConfiguration {
 extension ServerConfiguration.Limits {
   fileprivate init(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
     let size = SettingForm<Int>.bytes(1024...(1 << 30))
-    requestBody = try reader.value("limits.requestBody", size, default: 1 << 20)
-    submissionBody = try reader.value("limits.submissionBody", size, default: 8 << 20)
-    uploadBody = try reader.value("limits.uploadBody", size, default: 32 << 20)
+    requestBody = try reader.value("limits.requestBody", size, default: 128 << 10)
+    chatBody = try reader.value("limits.chatBody", size, default: 512 << 10)
+    submissionBody = try reader.value("limits.submissionBody", size, default: 32 << 20)
+    uploadBody = try reader.value("limits.uploadBody", size, default: 100 << 20)
   }
 }
 

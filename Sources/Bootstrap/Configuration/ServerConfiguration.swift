@@ -65,6 +65,8 @@ package struct ServerConfiguration: Sendable {
   package struct Limits: Sendable {
     /// `limits.requestBody`: of every route without a limit of its own.
     package let requestBody: Int
+    /// `limits.chatBody`: of a question.
+    package let chatBody: Int
     /// `limits.submissionBody`: of a submission as JSON.
     package let submissionBody: Int
     /// `limits.uploadBody`: of a submission as a form with a file.

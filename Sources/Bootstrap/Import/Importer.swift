@@ -37,7 +37,8 @@ struct Importer: Sendable {
         let title = (document.title ?? "").trimmingWhitespace()
         return Item(
           title: title.isEmpty ? "\(file.lastPathComponent) \(name)" : String(title.prefix(500)),
-          content: .text(document.text), source: document.url ?? "file:\(path)#\(name)", metadata: ["id": .string(name)])
+          content: .text(document.text), source: document.url ?? "file:\(path)#\(name)", metadata: ["id": .string(name)]
+        )
       }
     }
     let bytes: Data

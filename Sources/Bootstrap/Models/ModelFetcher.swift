@@ -68,6 +68,7 @@ package struct ModelFetcher: Sendable {
     progress: @escaping @Sendable (Progress) -> Void
   ) async throws(ModelFetchFailure) {
     try makeFolder(folder)
+    removeAbandoned(in: folder)
     // Within the folder, so that the last step is a rename and never a copy to another file system.
     let staging = folder + "/.fetching-" + UUID().uuidString
     try makeFolder(staging)
@@ -213,6 +214,19 @@ package struct ModelFetcher: Sendable {
   private func makeFolder(_ path: String) throws(ModelFetchFailure) {
     do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
       throw .unwritable(path: path, reason: error.localizedDescription)
+    }
+  }
+
+  /// A fetch that was killed leaves its folder behind; one of the last hour may still be at work.
+  private func removeAbandoned(in folder: String) {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    for path in names.filter({ $0.hasPrefix(".fetching-") }).map({ folder + "/" + $0 }) {
+      let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+      guard let changed = attributes?[.modificationDate] as? Date, changed.timeIntervalSinceNow < -3600 else {
+        continue
+      }
+      // Leftovers in the cache are no reason to fail.
+      try? FileManager.default.removeItem(atPath: path)
     }
   }
 

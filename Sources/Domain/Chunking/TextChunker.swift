@@ -3,16 +3,17 @@
 /// Headings open new chunks. Paragraphs are packed up to the size; a paragraph that does not fit is cut at sentences
 /// (code and tables at lines), a longer sentence at white space, longer stretches at the counter's words, longer words
 /// at grapheme boundaries. Within a section a chunk repeats the last sentences of the one before it, so that what is
-/// said across a cut is found. Each chunk is one stretch of the text: its bytes are `startOffset..<endOffset`, and every
-/// byte of a block that is not white space is in a chunk. The same text and counter give the same chunks, in time
-/// linear in the length of the text.
+/// said across a cut is found. Each chunk is one stretch of the text: its bytes are `startOffset..<endOffset`, and
+/// every byte of a block that is not white space is in a chunk. The same text and counter give the same chunks, in
+/// time linear in the length of the text.
 package struct TextChunker: Sendable {
   /// all-MiniLM-L6-v2 reads 256 tokens, two of them special: this leaves 54 for the title and the headings.
   package static let defaultMaximumTokens = 200
   /// One or two sentences.
   package static let defaultOverlapTokens = 40
-  /// A text of 10 MB gives about 15,000: whatever goes beyond is a collection of documents rather than a document.
-  package static let defaultMaximumChunks = 20_000
+  /// A text of 10 MB gives about 20,500, English or Chinese: whatever goes beyond this is a collection of documents
+  /// rather than a document, or no prose.
+  package static let defaultMaximumChunks = 30_000
 
   /// Why a text was not chunked.
   package enum Failure: Error, Hashable, Sendable {

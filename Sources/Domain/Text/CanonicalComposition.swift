@@ -13,13 +13,13 @@ extension String {
   /// time (100,000 took five seconds), as every later comparison of the text would.
   package var canonicallyComposed: String {
     let bytes = Array(utf8)
-    guard !bytes.allScalars(where: ScalarClass.isInert) else { return self }
+    guard !bytes.allScalars(where: ScalarClass.isComposed) else { return self }
     var output: [UInt8] = []
     output.reserveCapacity(bytes.count)
     // Nothing composes with a line feed, so lines can be taken one by one, and most need nothing.
     for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
       if line.startIndex > 0 { output.append(UInt8(ascii: "\n")) }
-      if Array(line).allScalars(where: ScalarClass.isInert) {
+      if Array(line).allScalars(where: ScalarClass.isComposed) {
         output += line
       } else {
         // Composing may take marks apart (U+0344 becomes two), so what comes out is looked at again.
@@ -72,6 +72,9 @@ extension [UInt8] {
 }
 
 extension ScalarClass {
+  /// Whether the scalar surely stays as it is in NFC; all below U+0300 do.
+  package static func isComposed(_ value: UInt32) -> Bool { value < 0x300 || isInert(value) }
+
   /// Whether the scalar is put in order with its neighbours: its canonical combining class is not 0.
   package static func isMark(_ value: UInt32) -> Bool {
     if isInert(value) { return false }

@@ -75,8 +75,8 @@ package enum HiddenCharacters {
     (0xFE00...0xFE0F).contains(value) || (0xE0100...0xE01EF).contains(value)
   }
 
-  /// Where the tags behind a black flag end: three to six letters or digits, then the cancel tag (UTS #51); `start` when
-  /// they make no flag.
+  /// Where the tags behind a black flag end: three to six letters or digits, then the cancel tag (UTS #51); `start`
+  /// when they make no flag.
   private static func flagTagsEnd(_ bytes: [UInt8], from start: Int) -> Int {
     var index = start
     var tags = 0

@@ -1,9 +1,10 @@
 /// Removes headers, footers and page numbers from text that comes in pages, parted by form feeds, and the form feeds.
 ///
-/// Conservative: only the first and last two lines of a page that hold anything are looked at, only in texts of at least
-/// ``minimumPages`` pages, and only a line that stands there on at least three pages of five, the same on each. Numbers
-/// in it may differ when it is a page number ("12", "- 12 -", "Page 3 of 9"), or where its first or last word has one and
-/// it has at least three words, so that "Chapter 1", "Chapter 2" and rows of figures stay. Text without form feeds is never changed.
+/// Conservative: only the first and last two lines of a page that hold anything are looked at, only in texts of at
+/// least ``minimumPages`` pages, and only a line that stands there on at least three pages of five, the same on each.
+/// Numbers in it may differ when it is a page number ("12", "- 12 -", "Page 3 of 9"), or where its first or last word
+/// has one and it has at least three words, so that "Chapter 1", "Chapter 2" and rows of figures stay. Text without
+/// form feeds is never changed.
 package enum PageFurniture {
   /// The form feed.
   package static let pageBreak: UInt8 = 0x0C

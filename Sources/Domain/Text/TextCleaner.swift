@@ -1,9 +1,9 @@
 /// Makes text fit to be stored, searched and quoted.
 ///
-/// In this order: Unicode NFC; line ends become `\n`; control characters, noncharacters and hidden characters go (see
-/// ``HiddenCharacters``); lines that repeat at the edges of pages go (see ``PageFurniture``); more than two blank lines
-/// in a row become two. Nothing else changes: text that is clean comes out byte for byte as it went in, and cleaning
-/// twice is cleaning once. Takes time linear in the length of the text.
+/// In this order: Unicode NFC, with at most 30 combining marks in a row; line ends become `\n`; control characters,
+/// noncharacters and hidden characters go (see ``HiddenCharacters``); lines that repeat at the edges of pages go (see
+/// ``PageFurniture``); more than two blank lines in a row become two. Nothing else changes: text that is clean comes
+/// out byte for byte as it went in, and cleaning twice is cleaning once. Takes time linear in the length of the text.
 package enum TextCleaner {
   /// Blank lines in a row that are kept.
   package static let maximumBlankLines = 2

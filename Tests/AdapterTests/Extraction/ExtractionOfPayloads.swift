@@ -6,7 +6,7 @@ import Testing
 @testable import TextExtraction
 
 /// Runs the standard extractor.
-func extract(
+func extractText(
   _ bytes: some Sequence<UInt8>,
   type: MediaType = .plainText,
   name: String? = nil,
@@ -17,7 +17,7 @@ func extract(
 }
 
 /// The kinds and texts of an extraction's blocks, after a look at the promises that hold for every extraction.
-func blocks(_ text: ExtractedText) -> [(kind: TextBlock.Kind, text: String)] {
+func textBlocks(_ text: ExtractedText) -> [(kind: TextBlock.Kind, text: String)] {
   let bytes = Array(text.text.utf8)
   var end = 0
   return text.blocks.map { block in
@@ -34,9 +34,9 @@ struct ExtractionOfPayloads {
   @Test("plain text keeps its bytes and has its paragraphs as blocks")
   func plain() async throws {
     let source = "First line\nsecond line\n\n  Second paragraph. \n \n\tThird"
-    let (text, type) = try await extract(source.utf8)
+    let (text, type) = try await extractText(source.utf8)
     #expect(text.text == source && type == .plainText && text.title == nil)
-    #expect(blocks(text).map(\.text) == ["First line\nsecond line", "Second paragraph.", "Third"])
+    #expect(textBlocks(text).map(\.text) == ["First line\nsecond line", "Second paragraph.", "Third"])
   }
 
   @Test(
@@ -55,7 +55,7 @@ struct ExtractionOfPayloads {
     ] as [(String, String, String?, MediaType)]
   )
   func formats(_ content: String, _ type: String, _ name: String?, _ expected: MediaType) async throws {
-    #expect(try await extract(content.utf8, type: MediaType(type), name: name).mediaType == expected)
+    #expect(try await extractText(content.utf8, type: MediaType(type), name: name).mediaType == expected)
   }
 
   @Test(
@@ -84,7 +84,7 @@ struct ExtractionOfPayloads {
     ] as [([UInt8], String)]
   )
   func binary(_ bytes: [UInt8], _ name: String) async {
-    let failure = await #expect(throws: ExtractionFailure.self) { try await extract(bytes, name: "a.txt") }
+    let failure = await #expect(throws: ExtractionFailure.self) { try await extractText(bytes, name: "a.txt") }
     guard case .unsupported(let message) = failure else { return #expect(Bool(false), "\(failure.debugDescription)") }
     #expect(message.contains(name))
   }
@@ -95,7 +95,7 @@ struct ExtractionOfPayloads {
       throws: ExtractionFailure.unsupported(
         "the type image/svg is not read here; plain text, Markdown and HTML are"
       )
-    ) { try await extract("text".utf8, type: MediaType("image/svg")) }
+    ) { try await extractText("text".utf8, type: MediaType("image/svg")) }
   }
 
   @Test(
@@ -104,7 +104,7 @@ struct ExtractionOfPayloads {
   )
   func empty(_ content: String) async {
     for type in [MediaType.plainText, .markdown] {
-      await #expect(throws: ExtractionFailure.empty) { try await extract(content.utf8, type: type) }
+      await #expect(throws: ExtractionFailure.empty) { try await extractText(content.utf8, type: type) }
     }
   }
 
@@ -113,7 +113,7 @@ struct ExtractionOfPayloads {
     arguments: ["---\ntitle: x\n---\n", "***\n", "<!-- only this -->", "#\n##"]
   )
   func emptyMarkdown(_ content: String) async {
-    await #expect(throws: ExtractionFailure.empty) { try await extract(content.utf8, type: .markdown) }
+    await #expect(throws: ExtractionFailure.empty) { try await extractText(content.utf8, type: .markdown) }
   }
 
   @Test(
@@ -126,7 +126,7 @@ struct ExtractionOfPayloads {
   )
   func invalidUTF8(_ bytes: [UInt8], _ offset: Int) async {
     await #expect(throws: ExtractionFailure.invalid("byte \(offset) is not UTF-8: save the text as UTF-8")) {
-      try await extract(bytes)
+      try await extractText(bytes)
     }
   }
 
@@ -135,7 +135,7 @@ struct ExtractionOfPayloads {
     let page = Array("<html><meta charset=\"iso-8859-1\"><p>caf".utf8) + [0xE9]
     await #expect(
       throws: ExtractionFailure.invalid("byte 39 is not UTF-8 (the page says iso-8859-1): save the text as UTF-8")
-    ) { try await extract(page) }
+    ) { try await extractText(page) }
   }
 
   @Test("a NUL byte makes it no text")
@@ -144,7 +144,7 @@ struct ExtractionOfPayloads {
       throws: ExtractionFailure.invalid(
         "byte 3 is NUL: this is not text, or UTF-16 without a byte-order mark; save it as UTF-8"
       )
-    ) { try await extract(Array("abc\0def".utf8), name: "a.txt") }
+    ) { try await extractText(Array("abc\0def".utf8), name: "a.txt") }
   }
 
   @Test("UTF-16 with a byte-order mark is read in both byte orders")
@@ -152,8 +152,8 @@ struct ExtractionOfPayloads {
     let source = "Grüße, 日本 👍\nzwei"
     let little: [UInt8] = [0xFF, 0xFE] + source.utf16.flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
     let big: [UInt8] = [0xFE, 0xFF] + source.utf16.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xFF)] }
-    #expect(try await extract(little).text.text == source)
-    #expect(try await extract(big).text.text == source)
+    #expect(try await extractText(little).text.text == source)
+    #expect(try await extractText(big).text.text == source)
   }
 
   @Test("UTF-16 that is broken, and UTF-32, are refused")
@@ -166,7 +166,7 @@ struct ExtractionOfPayloads {
       ([0xFE, 0xFF, 0, 0x61, 0, 0], "byte 4 is NUL: this is not text"),
       ([0xFF, 0xFE, 0, 0, 0x61, 0, 0, 0], "the text is UTF-32: save it as UTF-8"),
     ] as [([UInt8], String)] {
-      await #expect(throws: ExtractionFailure.invalid(message)) { try await extract(bytes) }
+      await #expect(throws: ExtractionFailure.invalid(message)) { try await extractText(bytes) }
     }
   }
 
@@ -174,15 +174,15 @@ struct ExtractionOfPayloads {
   func limits() async throws {
     var limits = ExtractionLimits()
     limits.maximumPayloadBytes = 10
-    #expect(try await extract("0123456789".utf8, limits: limits).text.text == "0123456789")
+    #expect(try await extractText("0123456789".utf8, limits: limits).text.text == "0123456789")
     await #expect(throws: ExtractionFailure.invalid("the file has 11 bytes; the limit is 10")) {
-      try await extract("0123456789a".utf8, limits: limits)
+      try await extractText("0123456789a".utf8, limits: limits)
     }
     limits = ExtractionLimits()
     limits.maximumTextBytes = 10
-    #expect(try await extract("01234567\r\n8".utf8, limits: limits).text.text.utf8.count == 10)
+    #expect(try await extractText("01234567\r\n8".utf8, limits: limits).text.text.utf8.count == 10)
     await #expect(throws: ExtractionFailure.invalid("the text has 11 bytes; the limit is 10: split the document")) {
-      try await extract("0123456789a".utf8, limits: limits)
+      try await extractText("0123456789a".utf8, limits: limits)
     }
   }
 
@@ -190,7 +190,7 @@ struct ExtractionOfPayloads {
   func cancelled() async {
     let task = Task {
       withUnsafeCurrentTask { $0?.cancel() }
-      _ = try await extract("text".utf8)
+      _ = try await extractText("text".utf8)
     }
     await #expect(throws: ExtractionFailure.cancelled) { try await task.value }
   }
@@ -199,7 +199,8 @@ struct ExtractionOfPayloads {
     "strange but valid text is taken",
     arguments: [
       String(repeating: "x", count: 5 << 20), "only\rcarriage\rreturns", "עברית and English مختلط 日本語",
-      "e\u{301}\u{327} NFD", "👨‍👩‍👧‍👦👨🏿‍🚀🏳️‍🌈", "\u{301}begins with a mark", String(repeating: "a\u{300}", count: 50_000),
+      "e\u{301}\u{327} NFD", "👨‍👩‍👧‍👦👨🏿‍🚀🏳️‍🌈", "\u{301}begins with a mark",
+      String(repeating: "a\u{300}", count: 50_000),
       String(repeating: "\n", count: 100_000) + "end", String(repeating: "> ", count: 50_000) + "deep",
       String(repeating: "- ", count: 50_000) + "deep", String(repeating: "[", count: 50_000) + "x",
       String(repeating: "#", count: 50_000), String(repeating: "`", count: 50_000),
@@ -209,7 +210,7 @@ struct ExtractionOfPayloads {
   func strange(_ content: String) async throws {
     for type in [MediaType.plainText, .markdown] {
       do {
-        let text = try await extract(content.utf8, type: type).text
+        let text = try await extractText(content.utf8, type: type).text
         let chunks = try TextChunker(maximumChunks: .max)
           .chunks(of: text, counter: ApproximateTokenCounter()) { ChunkID(UUID()) }
         let bytes = Array(text.text.utf8)

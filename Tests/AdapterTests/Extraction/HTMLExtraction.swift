@@ -11,7 +11,7 @@ struct HTMLExtraction {
     _ source: String,
     limits: ExtractionLimits = ExtractionLimits()
   ) async throws(ExtractionFailure) -> ExtractedText {
-    try await extract(source.utf8, type: .html, limits: limits).text
+    try await extractText(source.utf8, type: .html, limits: limits).text
   }
 
   private func expect(
@@ -19,7 +19,7 @@ struct HTMLExtraction {
     _ expected: [(TextBlock.Kind, String)],
     at location: SourceLocation = #_sourceLocation
   ) async throws {
-    let found = blocks(try await read(source))
+    let found = textBlocks(try await read(source))
     #expect(found.map(\.text) == expected.map(\.1), sourceLocation: location)
     #expect(found.map(\.kind) == expected.map(\.0), sourceLocation: location)
   }
@@ -40,7 +40,7 @@ struct HTMLExtraction {
       <table><tr><th>A<th>B<tr><td>1<td>2</table>
       <div>Loose text<div>inner</div></div></body></html>
       """
-    let (text, type) = try await extract(source.utf8, type: .unknown)
+    let (text, type) = try await extractText(source.utf8, type: .unknown)
     #expect(type == .html)
     #expect(text.title == "The & Title")
     #expect(
@@ -70,12 +70,12 @@ struct HTMLExtraction {
         """
     )
     #expect(
-      blocks(text).map(\.kind) == [
+      textBlocks(text).map(\.kind) == [
         .heading(level: 1), .paragraph, .listItem, .listItem, .listItem, .listItem, .listItem, .code, .quote, .table,
         .table, .paragraph, .paragraph,
       ]
     )
-    #expect(blocks(text).map(\.text)[2...6] == ["One", "Two", "Nested", "First", "Second"])
+    #expect(textBlocks(text).map(\.text)[2...6] == ["One", "Two", "Nested", "First", "Second"])
   }
 
   @Test(
@@ -241,7 +241,7 @@ struct HTMLExtraction {
   func hostile(_ source: String) async throws {
     do throws(ExtractionFailure) {
       let text = try await read(source)
-      #expect(!blocks(text).isEmpty)
+      #expect(!textBlocks(text).isEmpty)
     } catch {
       switch error {
       case .empty: break
@@ -261,7 +261,7 @@ struct HTMLExtraction {
       throws: ExtractionFailure.unsupported(
         "this server was built without HTML support: build it with the package trait HTML and libgumbo-dev installed"
       )
-    ) { try await extract("<html><p>x".utf8, type: .html) }
+    ) { try await extractText("<html><p>x".utf8, type: .html) }
   }
 }
 #endif

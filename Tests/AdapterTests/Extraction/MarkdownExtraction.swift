@@ -5,9 +5,9 @@ import Testing
 @Suite("Extraction of Markdown")
 struct MarkdownExtraction {
   private func read(_ source: String) async throws -> (title: String?, blocks: [(kind: TextBlock.Kind, text: String)]) {
-    let text = try await extract(source.utf8, type: .markdown).text
+    let text = try await extractText(source.utf8, type: .markdown).text
     #expect(Array(text.text.utf8) == Array(source.utf8), "the text is the source")
-    return (text.title, blocks(text))
+    return (text.title, textBlocks(text))
   }
 
   private func expect(
@@ -62,7 +62,8 @@ struct MarkdownExtraction {
   @Test("each item of a list is a block, nested ones too, with their continuation")
   func lists() async throws {
     try await expect(
-      "- one\n  goes on\n* two\n    1. nested\n    2. more\n- [x] done\n\n  a paragraph in it\n\n10) ten\n\nend\n1990. A year",
+      "- one\n  goes on\n* two\n    1. nested\n    2. more\n- [x] done\n\n"
+        + "  a paragraph in it\n\n10) ten\n\nend\n1990. A year",
       [
         (.listItem, "one\n  goes on"), (.listItem, "two"), (.listItem, "nested"), (.listItem, "more"),
         (.listItem, "done"), (.paragraph, "a paragraph in it"), (.listItem, "ten"), (.paragraph, "end\n1990. A year"),
@@ -73,7 +74,8 @@ struct MarkdownExtraction {
   @Test("quotations and tables")
   func quotesAndTables() async throws {
     try await expect(
-      "> quoted\n> on\nlazily\n>\n> again\n\nintro\n| a | b |\n|---|:-:|\n| 1 | 2 |\n\n| no | table |\n\na|b\n-|-\nc|d\n",
+      "> quoted\n> on\nlazily\n>\n> again\n\n"
+        + "intro\n| a | b |\n|---|:-:|\n| 1 | 2 |\n\n| no | table |\n\na|b\n-|-\nc|d\n",
       [
         (.quote, "quoted\n> on\nlazily"), (.quote, "again"), (.paragraph, "intro"),
         (.table, "| a | b |\n|---|:-:|\n| 1 | 2 |"), (.paragraph, "| no | table |"), (.table, "a|b\n-|-\nc|d"),
@@ -84,7 +86,8 @@ struct MarkdownExtraction {
   @Test("comments, scripts and styles are in no block")
   func invisible() async throws {
     try await expect(
-      "before\n<!-- one line -->\nafter\n\n<!--\nhidden\n\nmore\n-->\n<script>\nlet x = 1\n</script>\n<STYLE>p{}</style>\nend",
+      "before\n<!-- one line -->\nafter\n\n<!--\nhidden\n\nmore\n-->\n"
+        + "<script>\nlet x = 1\n</script>\n<STYLE>p{}</style>\nend",
       [(.paragraph, "before"), (.paragraph, "after"), (.paragraph, "end")]
     )
   }
@@ -108,8 +111,8 @@ struct MarkdownExtraction {
   @Test("CRLF becomes LF, and then the blocks are the same")
   func lineEnds() async throws {
     let source = "# One\n\ntext\n- a\n- b\n\n```\ncode\n```\n"
-    let crlf = try await extract(source.replacing("\n", with: "\r\n").utf8, type: .markdown).text
-    #expect(try await extract(source.utf8, type: .markdown).text == crlf)
+    let crlf = try await extractText(source.replacing("\n", with: "\r\n").utf8, type: .markdown).text
+    #expect(try await extractText(source.utf8, type: .markdown).text == crlf)
   }
 
   @Test("every word outside markup is in a block, whatever the text", arguments: 0..<100)
@@ -124,7 +127,7 @@ struct MarkdownExtraction {
         state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         return lines[Int(state >> 33) % lines.count]
       }.joined(separator: "\n") + "\nend of it"
-    let text = try await extract(source.utf8, type: .markdown).text
+    let text = try await extractText(source.utf8, type: .markdown).text
     let bytes = Array(text.text.utf8)
     var covered = [Bool](repeating: false, count: bytes.count)
     for block in text.blocks { for index in block.range { covered[index] = true } }

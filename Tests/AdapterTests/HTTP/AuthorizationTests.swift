@@ -9,7 +9,9 @@ struct AuthorizationTests {
   func badTokens(token: String?) async throws {
     try await ServerUnderTest.run { server in
       _ = try await server.signUp("ada")
-      for (method, path) in [(HTTPMethod.GET, "/auth/me"), (.POST, "/chat"), (.GET, "/jobs/x/events"), (.POST, "/search")] {
+      for (method, path) in [
+        (HTTPMethod.GET, "/auth/me"), (.POST, "/chat"), (.GET, "/jobs/x/events"), (.POST, "/search"),
+      ] {
         let reply = try await server.api(method, path, method == .POST ? "{}" : nil, token: token)
         #expect(reply.status == 401, "\(path)")
         #expect(reply.code == "unauthenticated")
@@ -67,7 +69,8 @@ struct AuthorizationTests {
         #expect(reply.code == "not_found")
       }
       #expect(try await server.api(.GET, "/conversations", token: eve).text == #"{"conversations":[]}"#)
-      #expect(try await server.api(.GET, "/conversations/\(id)/messages", token: ada).json["messages"]?.items.count == 2)
+      #expect(
+        try await server.api(.GET, "/conversations/\(id)/messages", token: ada).json["messages"]?.items.count == 2)
     }
   }
 

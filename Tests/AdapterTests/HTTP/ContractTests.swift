@@ -80,7 +80,8 @@ struct ContractTests {
     let parameters = try MessageParameters(
       of: "opentier.v1.ListSubmissionsRequest", path: [], query: [(name, value)])
     if let json { #expect(parameters.json == json) }
-    let message = try IncomingMessage(.none, parameters: parameters).decoded(as: Opentier_V1_ListSubmissionsRequest.self)
+    let message = try IncomingMessage(.none, parameters: parameters).decoded(
+      as: Opentier_V1_ListSubmissionsRequest.self)
     #expect(message.hasPageSize ? message.pageSize == 20 : message.status == .pending)
   }
 

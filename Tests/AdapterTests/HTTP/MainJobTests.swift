@@ -17,7 +17,8 @@ struct MainJobTests {
 
       let text = "Zürich's tram has 14 lines. It is blue — mostly."
       let submitted = try await server.api(
-        .POST, "/submissions", #"{"title":"Trams","text":"\#(text)","metadata":{"tags":["city"],"n":{"deep":[1,null]}}}"#,
+        .POST, "/submissions",
+        #"{"title":"Trams","text":"\#(text)","metadata":{"tags":["city"],"n":{"deep":[1,null]}}}"#,
         token: token)
       #expect(submitted.json["submission"]?["status"]?.string == "SUBMISSION_STATUS_PENDING")
       #expect(submitted.json["submission"]?["metadata"]?["n"]?["deep"]?[0]?.number == 1)
@@ -60,7 +61,8 @@ struct MainJobTests {
 
       let conversation = try required(answer[0].json["conversationId"]?.string)
       let messages = try await server.api(.GET, "/conversations/\(conversation)/messages", token: token)
-      #expect(messages.json["messages"]?.items.map { $0["role"]?.string } == ["MESSAGE_ROLE_USER", "MESSAGE_ROLE_ASSISTANT"])
+      #expect(
+        messages.json["messages"]?.items.map { $0["role"]?.string } == ["MESSAGE_ROLE_USER", "MESSAGE_ROLE_ASSISTANT"])
       #expect(messages.json["messages"]?[1]?["citations"]?[0]?["text"] == citation["text"])
 
       let hits = try await server.api(

@@ -100,7 +100,31 @@ struct StreamingTests {
   func largeBodyOfNobody() async throws {
     try await ServerUnderTest.run { server in
       let body = #"{"message":"\#(String(repeating: "x", count: 4 << 20))"}"#
-      #expect(try await server.api(.POST, "/chat", body).status == 401)
+      let reply = try await server.api(.POST, "/chat", body)
+      #expect(reply.status == 401)
+    }
+  }
+
+  @Test("a body without an end is given up, and the server goes on")
+  func endlessBody() async throws {
+    try await ServerUnderTest.run {
+      $0.limits.drainedBody = 100_000
+    } _: { server in
+      for path in ["/api/v1/chat", "/api/v1/search"] {
+        try await RawConnection.open(port: server.port) { connection in
+          try await connection.write(
+            "POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000000000\r\n\r\n")
+          // The server closes: writing on fails, which is the end of this loop.
+          let part = [UInt8](repeating: 120, count: 65_536)
+          var written = 0
+          while written < 1_000_000_000 {
+            do { try await connection.write(part) } catch { break }
+            written += part.count
+          }
+          #expect(written < 1_000_000_000)
+        }
+      }
+      #expect(try await server.ask(.GET, "/healthz").status == 200)
     }
   }
 

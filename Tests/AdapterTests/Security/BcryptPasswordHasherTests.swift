@@ -2,7 +2,7 @@ import Application
 import Domain
 import Testing
 
-@testable import Security
+@testable import SystemSecurity
 
 @Suite("Passwords are hashed with bcrypt")
 struct BcryptPasswordHasherTests {

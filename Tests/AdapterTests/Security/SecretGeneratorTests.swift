@@ -1,6 +1,6 @@
 import Application
 import Domain
-import Security
+import SystemSecurity
 import Testing
 
 @Suite("Secrets come from the system's random source")

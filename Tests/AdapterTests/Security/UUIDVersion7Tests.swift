@@ -2,7 +2,7 @@ import Application
 import FoundationEssentials
 import Testing
 
-@testable import Security
+@testable import SystemSecurity
 
 @Suite("Ids are UUIDs of version 7")
 struct UUIDVersion7Tests {

@@ -2,7 +2,7 @@ import Dispatch
 import Synchronization
 import Testing
 
-@testable import Security
+@testable import SystemSecurity
 
 @Suite("Work that burns a processor runs on bounded threads")
 struct WorkerThreadsTests {

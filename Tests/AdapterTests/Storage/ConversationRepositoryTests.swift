@@ -161,7 +161,8 @@ struct ConversationRepositoryTests {
         try await storage.conversations.append(message(first.id, in: conversation, parent: nil, at: 9), of: owner)
       }
       await #expect(throws: StorageFailure.notFound) {
-        try await storage.conversations.append(message(.random(), in: conversation, parent: .random(), at: 9), of: owner)
+        try await storage.conversations.append(
+          message(.random(), in: conversation, parent: .random(), at: 9), of: owner)
       }
       await #expect(throws: StorageFailure.notFound) {
         try await storage.conversations.append(message(.random(), in: other, parent: first.id, at: 9), of: owner)

@@ -110,7 +110,9 @@ struct UserRepositoryTests {
       try await storage.users.delete(.repeating(6), at: seconds(9))
       expected.removeAll { $0 == .repeating(6) }
       for size in [1, 2, 3, 6, 7] {
-        let (items, pages) = try await allPages(size: size) { try await storage.users.users(in: organization, page: $0) }
+        let (items, pages) = try await allPages(size: size) {
+          try await storage.users.users(in: organization, page: $0)
+        }
         #expect(items.map(\.id) == expected)
         #expect(pages == (expected.count + size - 1) / size)
       }

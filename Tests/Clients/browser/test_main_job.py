@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 if TYPE_CHECKING:
     from conftest import Server
@@ -94,23 +94,33 @@ def check_each_citation(page: Page, client: httpx.Client) -> None:
     messages = client.get(f"/conversations/{conversation[1]}/messages").raise_for_status().json()["messages"]
     citations = messages[-1]["citations"]
     assert citations, "the answer cites nothing"
-    for citation in citations:
-        marker = page.locator(".message-body").get_by_role("button", name=f"Source {citation['marker']}:").first
-        marker.click()
-        panel = page.get_by_role("dialog")
-        mark = panel.locator("mark")
-        expect(mark).to_be_in_viewport()
-        source = client.get(
-            f"/documents/{citation['documentId']}/text", params={"revision": citation["revisionId"]}
-        ).raise_for_status().content
-        cited = source[citation["startOffset"]:citation["endOffset"]]
-        assert mark.evaluate("node => node.textContent").encode() == cited == citation["text"].encode()
-        assert panel.locator(".text").evaluate("node => node.textContent").encode() == source
-        expect(panel).to_contain_text("Submitted by")
-        expect(panel.locator(".provenance dd")).to_have_text(["Ada Lovelace", "Ada Lovelace"])
-        page.keyboard.press("Escape")
-        expect(panel).to_be_hidden()
-        expect(marker).to_be_focused()
+    for marker in {citation["marker"] for citation in citations}:
+        spans = [citation for citation in citations if citation["marker"] == marker]
+        mentions = page.locator(f".citation[data-marker='{marker}']")
+        # The offline model marks each sentence that it quotes, so every mention has a span of its own.
+        expect(mentions).to_have_count(len(spans))
+        for index, span in enumerate(spans):
+            check_opened(page, client, mentions.nth(index), [span])
+        card = page.locator(".source-card").filter(has=page.locator(".source-number", has_text=f"{marker}"))
+        check_opened(page, client, card, spans)
+
+
+def check_opened(page: Page, client: httpx.Client, opener: Locator, spans: list[dict[str, Any]]) -> None:
+    """Opens a citation: what is marked must be exactly the spans' bytes in the revision's text."""
+    opener.click()
+    panel = page.get_by_role("dialog")
+    marks = panel.locator("mark")
+    expect(marks.first).to_be_in_viewport()
+    revision = {"revision": spans[0]["revisionId"]}
+    source = client.get(f"/documents/{spans[0]['documentId']}/text", params=revision).raise_for_status().content
+    marked = [text.encode() for text in marks.evaluate_all("nodes => nodes.map((node) => node.textContent)")]
+    assert marked == [source[span["startOffset"]:span["endOffset"]] for span in spans]
+    assert marked == [span["text"].encode() for span in spans]
+    assert panel.locator(".text").evaluate("node => node.textContent").encode() == source
+    expect(panel.locator(".provenance dd")).to_have_text(["Ada Lovelace", "Ada Lovelace"])
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    expect(opener).to_be_focused()
 
 
 def test_search_opens_the_passage_in_its_document(server: Server, page: Page) -> None:

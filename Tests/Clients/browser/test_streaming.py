@@ -29,6 +29,7 @@ class HeldModel:
     def __init__(self) -> None:
         self.release = threading.Event()
         self.left = threading.Event()
+        self.broken = threading.Event()
         model = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -42,6 +43,8 @@ class HeldModel:
                 self.end_headers()
                 self.piece("It was checked **by hand** [1]")
                 while not model.release.wait(0.02):
+                    if model.broken.is_set():
+                        return  # without an end: the connection closes in the middle of the answer
                     if client_is_gone(self.connection):
                         model.left.set()
                         return
@@ -138,6 +141,21 @@ def test_stopping_reaches_the_model_and_keeps_what_was_written(chat: Page, model
             break
     expect(chat.get_by_text("You stopped this answer.")).to_be_visible()
     expect(chat.get_by_role("log")).to_contain_text("It was checked by hand")
+
+
+def test_a_model_that_breaks_off_is_shown_with_what_it_wrote_and_may_be_asked_again(
+    chat: Page, model: HeldModel
+) -> None:
+    model.broken.set()
+    answer = chat.get_by_role("log").locator(".message.assistant")
+    expect(answer.get_by_role("alert")).to_be_visible()
+    expect(answer).to_contain_text("It was checked by hand")
+    model.broken.clear()
+    model.release.set()
+    chat.get_by_role("button", name="Answer again").click()
+    expect(chat.get_by_text("2 / 2")).to_be_visible()
+    expect(answer).to_contain_text("and then launched.")
+    expect(answer.get_by_role("alert")).to_have_count(0)
 
 
 def test_answering_again_keeps_the_earlier_answer(chat: Page, model: HeldModel) -> None:

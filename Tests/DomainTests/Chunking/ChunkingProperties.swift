@@ -5,7 +5,7 @@ import Testing
 @Suite("Chunks of any text")
 struct ChunkingProperties {
   static let counters: [any TokenCounter] = [
-    ApproximateTokenCounter(), WordCounter(), ScalarCounter(), DroppingCounter(), TornCounter(),
+    ApproximateTokenCounter(), SpacedWordCounter(), ScalarCounter(), DroppingCounter(), TornCounter(),
   ]
 
   @Test("have exactly the bytes of their offsets, stay within the size and leave nothing out", arguments: 0..<60)

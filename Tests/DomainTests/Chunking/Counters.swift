@@ -1,7 +1,7 @@
 import Domain
 
 /// One token for each word between white space.
-struct WordCounter: TokenCounter {
+struct SpacedWordCounter: TokenCounter {
   func count(_ text: String) -> Int { words(in: text).count }
 
   func words(in text: String) -> [TokenizedWord] {
@@ -21,7 +21,7 @@ struct ScalarCounter: TokenCounter {
   func count(_ text: String) -> Int { words(in: text).reduce(0) { $0 + $1.tokens } }
 
   func words(in text: String) -> [TokenizedWord] {
-    WordCounter().words(in: text).map { word in
+    SpacedWordCounter().words(in: text).map { word in
       let scalars = String(decoding: Array(text.utf8)[word.range], as: UTF8.self).unicodeScalars.count
       return TokenizedWord(range: word.range, tokens: scalars)
     }

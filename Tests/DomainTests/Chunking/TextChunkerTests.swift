@@ -8,7 +8,7 @@ struct TextChunkerTests {
     _ text: ExtractedText,
     maximumTokens: Int = 20,
     overlapTokens: Int = 0,
-    counter: any TokenCounter = WordCounter()
+    counter: any TokenCounter = SpacedWordCounter()
   ) throws -> [DocumentChunk] {
     try TextChunker(maximumTokens: maximumTokens, overlapTokens: overlapTokens)
       .chunks(of: text, counter: counter) { ChunkID(UUID()) }
@@ -136,9 +136,9 @@ struct TextChunkerTests {
   func limit() throws {
     let text = ExtractedText.of(paragraphs: [words(60)])
     let chunker = TextChunker(maximumTokens: 20, overlapTokens: 0, maximumChunks: 3)
-    #expect(try chunker.chunks(of: text, counter: WordCounter()) { ChunkID(UUID()) }.count == 3)
+    #expect(try chunker.chunks(of: text, counter: SpacedWordCounter()) { ChunkID(UUID()) }.count == 3)
     #expect(throws: TextChunker.Failure.tooManyChunks(limit: 3)) {
-      try chunker.chunks(of: .of(paragraphs: [words(61)]), counter: WordCounter()) { ChunkID(UUID()) }
+      try chunker.chunks(of: .of(paragraphs: [words(61)]), counter: SpacedWordCounter()) { ChunkID(UUID()) }
     }
   }
 

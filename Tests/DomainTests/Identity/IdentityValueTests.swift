@@ -23,11 +23,13 @@ struct IdentityValueTests {
   @Test("addresses are trimmed and lower-cased; the limits hold at their edges")
   func addresses() {
     #expect(EmailAddress(" Ada@Example.ORG ")?.text == "ada@example.org")
-    let domain = String(repeating: "d", count: 254 - 65) 
+    let domain = String(repeating: "d", count: 254 - 65)
     #expect(EmailAddress(String(repeating: "l", count: 64) + "@" + domain) != nil)
     #expect(EmailAddress(String(repeating: "l", count: 64) + "@" + domain + "d") == nil)
     #expect(EmailAddress(String(repeating: "l", count: 65) + "@x.org") == nil)
-    for bad in ["a@", "@b", "a b@c", "a@b@c", "a@.b", "a@b.", "a@b..c", "a\u{0}@b"] { #expect(EmailAddress(bad) == nil) }
+    for bad in ["a@", "@b", "a b@c", "a@b@c", "a@.b", "a@b.", "a@b..c", "a\u{0}@b"] {
+      #expect(EmailAddress(bad) == nil)
+    }
   }
 
   @Test("page tokens come back as they went, and forged ones are refused")

@@ -100,7 +100,8 @@ struct ContextPackerTests {
     let chunk = DocumentChunk(
       id: good.chunk.id, ordinal: 0, startOffset: 0, endOffset: 9, text: "aa bb", headings: [])
     let bad = Passage(
-      chunk: chunk, documentID: good.documentID, revisionID: good.revisionID, title: "", submittedBy: "", approvedBy: "")
+      chunk: chunk, documentID: good.documentID, revisionID: good.revisionID, title: "", submittedBy: "", approvedBy: ""
+    )
     #expect(ContextPacker.pack([SearchHit(passage: bad, score: 1)], budget: 9, counter: counter).isEmpty)
   }
 

@@ -56,7 +56,7 @@ struct PromptComposerTests {
     let turns = compose(
       history: [said(.user, "x \(mark) y")], question: "q \(mark) r", sources: [revision.source(1)])
     let all = turns.dropFirst().map(\.content).joined(separator: "\n")
-    #expect(!all.contains(mark))
+    #expect(all.occurrences(of: mark) == (mark == "</passage>" ? 1 : 0))
     // Without white space and invisible characters, the prompt's own four marks are the only ones.
     let visible = all.lowercased().unicodeScalars.filter {
       !$0.properties.isWhitespace && !$0.properties.isDefaultIgnorableCodePoint
@@ -102,12 +102,15 @@ struct PromptComposerTests {
 
   @Test("the citation marks of earlier replies are left out: their numbers were others")
   func markers() {
-    let reply = said(.assistant, "It is high [1][2]. See [3] a[4].", sources: [1, 2, 3].map(SampleRevision("x").source))
+    let reply = said(
+      .assistant, "It is high [1][2]. See [3] a[4].", sources: [1, 2, 3].map(SampleRevision("x").source))
     #expect(compose(history: [said(.user, "q"), reply])[2].content == "It is high. See a[4].")
   }
 }
 
 extension String {
   /// How often a text occurs in this.
-  fileprivate func occurrences(of text: String) -> Int { split(separator: text, omittingEmptySubsequences: false).count - 1 }
+  fileprivate func occurrences(of text: String) -> Int {
+    split(separator: text, omittingEmptySubsequences: false).count - 1
+  }
 }

@@ -8,7 +8,8 @@ struct TextCleanerTests {
     arguments: [
       "", " ", "\n", "plain", "  indented\twith tabs  \n\n\nand two blank lines\n", "no end of line",
       "naïve Straße Łódź — “quotes” … €", "Привет, мир", "שלום \u{200F}עולם", "مرحبا بالعالم", "می\u{200C}خواهم",
-      "क\u{94D}\u{200D}ष हिन्दी", "ภาษา\u{200B}ไทย", "日本語、中文。한국어", "👩\u{200D}👩\u{200D}👧 ❤\u{FE0F} 1\u{FE0F}\u{20E3} 👍🏽 🇩🇪",
+      "क\u{94D}\u{200D}ष हिन्दी", "ภาษา\u{200B}ไทย", "日本語、中文。한국어",
+      "👩\u{200D}👩\u{200D}👧 ❤\u{FE0F} 1\u{FE0F}\u{20E3} 👍🏽 🇩🇪",
       "🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}", "x\u{301}\u{302}", "\u{FFFD} \u{E000} \u{10FFFD}",
       "𝒳𐍈",
       "葛\u{E0100}", "nb\u{A0}sp \u{2009}thin", "| a | b |\n|---|---|\n", "Page 1\n\nPage 2\n",
@@ -92,7 +93,8 @@ struct TextCleanerTests {
   @Test("headers, footers and page numbers that repeat on pages go, and the page breaks")
   func furniture() {
     let pages = (1...5).map { page in
-      "Annual Report of the Company\n\nText of page \(page) is here.\nIt goes on.\nUnlike \(page * 3) any.\n\n  Page \(page) of 5\n"
+      "Annual Report of the Company\n\nText of page \(page) is here.\nIt goes on.\n"
+        + "Unlike \(page * 3) any.\n\n  Page \(page) of 5\n"
     }
     let clean = TextCleaner.clean(pages.joined(separator: "\u{C}"))
     #expect(!clean.contains("Annual Report") && !clean.contains("of 5") && !clean.contains("\u{C}"))

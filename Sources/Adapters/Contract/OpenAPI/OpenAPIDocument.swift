@@ -85,14 +85,16 @@ package struct OpenAPIDocument: Sendable {
               return .object(
                 [
                   ("name", .string(field.jsonName)), ("in", .string(isInPath ? "path" : "query")),
-                  ("required", .bool(isInPath)), ("schema", schemas.schema(of: field)),
+                  ("required", .bool(isInPath)), ("schema", schemas.schema(of: field, isRequest: true)),
                 ] + OpenAPISchemas.description(field.comment))
             })
         ))
     }
     if binding.verb.hasBody, let message, message.fields.contains(where: { !inPath.contains($0.jsonName) }) {
       let schema =
-        inPath.isEmpty ? schemas.reference(binding.input) : schemas.object(message, leavingOut: inPath)
+        inPath.isEmpty
+        ? schemas.reference(binding.input, isRequest: true)
+        : schemas.object(message, leavingOut: inPath, isRequest: true)
       var content: [(String, OpenAPIValue)] = [("application/json", ["schema": schema])]
       if binding.extra == .upload { content.append(("multipart/form-data", ["schema": Self.upload])) }
       members.append(("requestBody", ["content": .object(content)]))
@@ -119,7 +121,8 @@ package struct OpenAPIDocument: Sendable {
       let schema: OpenAPIValue = .object([("oneOf", .array(events.map { schemas.reference($0.typeName) }))])
       return [
         "description": .string(
-          "Server-sent events with an `id` that counts up from 1. The schema is that of an event's data.\n\n\(lines)"),
+          "Server-sent events with an `id` that counts up from 1. The schema is that of an event's data.\n\n\(lines)\n"
+            + "- `error`: The stream was broken off; the data is an `Error`."),
         "content": ["text/event-stream": ["schema": schema]],
       ]
     }

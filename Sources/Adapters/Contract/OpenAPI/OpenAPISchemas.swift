@@ -14,12 +14,15 @@ struct OpenAPISchemas {
   static func name(_ fullName: String) -> String { String(fullName.split(separator: ".").last ?? "") }
 
   /// A reference to a message or an enum.
-  mutating func reference(_ fullName: String) -> OpenAPIValue {
+  ///
+  /// - Parameter isRequest: whether clients send it: then fields that it does not have are an error. What the server
+  ///   sends may have more fields one day.
+  mutating func reference(_ fullName: String, isRequest: Bool = false) -> OpenAPIValue {
     let name = Self.name(fullName)
     if written[name] == nil {
       written[name] = [:]  // Held while it is written, so that types may refer to themselves.
       if let message = contract.messages[fullName] {
-        written[name] = object(message, leavingOut: [])
+        written[name] = object(message, leavingOut: [], isRequest: isRequest)
       } else if let type = contract.enums[fullName] {
         written[name] = enumeration(type)
       }
@@ -27,26 +30,28 @@ struct OpenAPISchemas {
     return ["$ref": .string("#/components/schemas/\(name)")]
   }
 
-  /// A message as an object; unknown fields are an error, so there are no others.
-  mutating func object(_ message: ContractSchema.MessageType, leavingOut: Set<String>) -> OpenAPIValue {
+  /// A message as an object.
+  mutating func object(
+    _ message: ContractSchema.MessageType, leavingOut: Set<String>, isRequest: Bool
+  ) -> OpenAPIValue {
     var properties: [(String, OpenAPIValue)] = []
     for field in message.fields where !leavingOut.contains(field.jsonName) {
-      properties.append((field.jsonName, schema(of: field)))
+      properties.append((field.jsonName, schema(of: field, isRequest: isRequest)))
     }
     return .object(
       [("type", "object")] + Self.description(message.comment)
-        + [("properties", .object(properties)), ("additionalProperties", false)])
+        + [("properties", .object(properties))] + (isRequest ? [("additionalProperties", false)] : []))
   }
 
   /// A field, with its comment.
-  mutating func schema(of field: ContractSchema.Field) -> OpenAPIValue {
+  mutating func schema(of field: ContractSchema.Field, isRequest: Bool) -> OpenAPIValue {
     var comment = field.comment
     if let oneof = field.oneof { comment += "\n\nAt most one of the fields of `\(oneof)` is set." }
-    let value = value(of: field)
+    let value = value(of: field, isRequest: isRequest)
     return (field.isRepeated ? ["type": "array", "items": value] : value).adding(Self.description(comment))
   }
 
-  private mutating func value(of field: ContractSchema.Field) -> OpenAPIValue {
+  private mutating func value(of field: ContractSchema.Field, isRequest: Bool) -> OpenAPIValue {
     switch field.type {
     case .string: ["type": "string"]
     case .bool: ["type": "boolean"]
@@ -60,7 +65,7 @@ struct OpenAPISchemas {
       switch field.typeName {
       case "google.protobuf.Timestamp": ["type": "string", "format": "date-time"]
       case "google.protobuf.Struct": ["type": "object", "additionalProperties": true]
-      default: reference(field.typeName)
+      default: reference(field.typeName, isRequest: isRequest)
       }
     }
   }

@@ -58,20 +58,11 @@ enum ContentType {
     return nil
   }
 
+  /// Takes the quotes and the escapes of `"` and `\` off. Other backslashes stay: old browsers send whole paths.
   private static func unquoted(_ raw: Substring) -> String {
     var text = raw
     while text.last == " " || text.last == "\t" { text.removeLast() }
     guard text.count >= 2, text.first == "\"", text.last == "\"" else { return String(text) }
-    var out = ""
-    var isEscaped = false
-    for character in text.dropFirst().dropLast() {
-      if !isEscaped, character == "\\" {
-        isEscaped = true
-      } else {
-        out.append(character)
-        isEscaped = false
-      }
-    }
-    return out
+    return String(text.dropFirst().dropLast()).replacing("\\\"", with: "\"").replacing("\\\\", with: "\\")
   }
 }

@@ -32,7 +32,8 @@ package struct HTTPService: Service {
   ///   - onListening: told the address and the port, which is of interest where the port was 0.
   package init(
     configuration: HTTPConfiguration, services: ContractServices, readiness: [ReadinessCheck],
-    metricsText: @escaping @Sendable () async -> String, logger: Logger, onListening: @escaping OnListening = { _, _ in }
+    metricsText: @escaping @Sendable () async -> String, logger: Logger,
+    onListening: @escaping OnListening = { _, _ in }
   ) {
     self.configuration = configuration
     self.logger = logger

@@ -40,7 +40,8 @@ struct Responder: Sendable {
       headers.addCommon(requestID: context.requestID, date: HTTPDate.now())
       let stream = EventStream(on: response, headers: headers)
       let call = StreamingCall(
-        services: services, message: message, context: context, keepAliveInterval: configuration.keepAliveInterval)
+        services: services, message: message, context: context, limits: configuration.limits,
+        keepAliveInterval: configuration.keepAliveInterval)
       outcome = await ServiceContext.withValue(trace) { await call.run(request.body, on: stream) }
     } else {
       template = match.template

