@@ -103,7 +103,7 @@ let package = Package(
       path: "Sources/Adapters/TextExtraction", swiftSettings: strict),
     .target(
       name: "SystemSecurity", dependencies: ["Application", "Domain", "CCrypt", crypto],
-      path: "Sources/Adapters/Security", swiftSettings: strict),
+      path: "Sources/Adapters/SystemSecurity", swiftSettings: strict),
     .target(
       name: "Telemetry",
       dependencies: [logging, coreMetrics, instrumentation, serviceContext],
@@ -129,8 +129,9 @@ let package = Package(
       name: "Bootstrap",
       dependencies: [
         "Application", "Domain", "InMemoryStorage", "SQLiteStorage", "Contract", "HTTPServer", "LanguageModels",
-        "Egress", "Embeddings", "TextExtraction", "SystemSecurity", "Telemetry", "Settings", "ModelFetching", argumentParser,
-        asyncHTTPClient, logging, metrics, instrumentation, serviceLifecycle, unixSignals,
+        "Egress", "Embeddings", "TextExtraction", "SystemSecurity", "Telemetry", "Settings", "ModelFetching",
+        argumentParser,
+        asyncHTTPClient, nioCore, logging, metrics, instrumentation, serviceLifecycle, unixSignals,
       ],
       path: "Sources/Bootstrap", exclude: ["Configuration", "Models"], swiftSettings: strict),
 

@@ -37,6 +37,6 @@ def description(root: Path, binary: Path) -> dict[str, object]:
         "swift": swift[1] if swift else "unknown",
         "python": platform.python_version(),
         "commit": _said(["git", "rev-parse", "HEAD"], root) or "unknown",
-        "changed_files": len(_said(["git", "status", "--porcelain", "--", "Sources", "Package.swift"], root).splitlines()),
+        "changed_files": len(_said(["git", "status", "--porcelain", "--", "Sources"], root).splitlines()),
         "binary_mb": round(binary.stat().st_size / 1e6, 1) if binary.exists() else None,
     }

@@ -171,8 +171,20 @@ def together(clients: list[Client], work: Callable[[Client, str], object], queri
     return len(queries) * len(clients) / (time.perf_counter() - start)
 
 
+def with_text(collection: Path, work: Path) -> Path:
+    """The collection's documents without those that have no text, which an import refuses by name and exits with 1."""
+    lines = [line for line in (collection / "docs.jsonl").read_text().splitlines() if line.strip()]
+    kept = [line for line in lines if json.loads(line)["text"].strip()]
+    if len(kept) < len(lines):
+        print(f"bench: {len(lines) - len(kept)} of {len(lines)} documents have no text", file=sys.stderr)
+    path = work / "docs.jsonl"
+    path.write_text("\n".join(kept) + "\n")
+    return path
+
+
 def queries_of(collection: Path) -> list[str]:
-    return [json.loads(line)["text"] for line in (collection / "queries.jsonl").read_text().splitlines() if line.strip()]
+    lines = (collection / "queries.jsonl").read_text().splitlines()
+    return [json.loads(line)["text"] for line in lines if line.strip()]
 
 
 def serving_figures(
@@ -228,7 +240,9 @@ def serving_figures(
 def embedders(arguments: argparse.Namespace, work: Path, results: Results) -> None:
     """The embedders alone, each in a process of its own."""
     commands = {}
-    if arguments.embedder:
+    if not arguments.embedder:
+        print("bench: our embedder alone is not measured: --embedder names no program", file=sys.stderr)
+    else:
         commands["opentier"] = [str(arguments.embedder.resolve()), str(arguments.model)]
     if not arguments.no_peer:
         commands["python"] = [sys.executable, str(HERE / "peer/embedder.py")]
@@ -247,7 +261,7 @@ def parsed() -> argparse.Namespace:
         "--collection", type=Path, default=ROOT.parent / "shared/ir/cranfield", help="docs.jsonl and queries.jsonl")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of queries (default 5)")
     parser.add_argument("--ingest-rounds", type=int, default=3, help="rounds of ingestion (default 3)")
-    parser.add_argument("--starts", type=int, default=20, help="starts of our server (default 20; the peer's a quarter)")
+    parser.add_argument("--starts", type=int, default=20, help="starts of our server (default 20; the peer: a quarter)")
     parser.add_argument("--no-peer", action="store_true", help="measure our side alone; needs no Python packages")
     parser.add_argument("--embedder", type=Path, help="the built embedder-benchmark, to measure the embedder alone too")
     parser.add_argument("--embedder-only", action="store_true", help="measure nothing but the embedders")
@@ -280,7 +294,7 @@ def main() -> None:
             work = Path(folder)
             if not arguments.embedder_only:
                 run_command([str(arguments.binary.resolve()), "models", "fetch"], work, COMMAND_SECONDS)
-                docs = arguments.collection.resolve() / "docs.jsonl"
+                docs = with_text(arguments.collection, work)
                 ingestion(everyone, docs, work, arguments.ingest_rounds, results)
                 starts(everyone, work, arguments.ingest_rounds, counts, results)
                 serving_figures(everyone, work, arguments.ingest_rounds, arguments.rounds, queries, results)

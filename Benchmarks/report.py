@@ -51,17 +51,19 @@ def _targets(figures: Figures) -> list[str]:
         ("resident memory after the queries",
          figures.median("opentier", "rss_mb", "memory", when="after the queries"), 300, "MB"),
     ]
+    if all(value is None for _, value, _, _ in measured):
+        return []
     rows = ["| target | limit | measured | holds |", "|---|---|---|---|"]
     for name, value, limit, unit in measured:
         if value is not None:
             rows.append(f"| {name} | {limit} {unit} | {value:,.1f} {unit} | {'yes' if value < limit else '**no**'} |")
-    return rows
+    return [*rows, ""]
 
 
 def markdown(lines: Iterable[Line]) -> str:
     """Targets, then both sides beside each other: the median over the rounds (lowest–highest)."""
     figures = Figures(lines)
-    rows = [*_targets(figures), "", "| | OpenTier | minimal Python stack |", "|---|---|---|"]
+    rows = [*_targets(figures), "| | OpenTier | minimal Python stack |", "|---|---|---|"]
     rows.append(_row(figures, "ingestion, documents/s", "documents_per_second", "ingestion"))
     rows.append(_row(figures, "ingestion, documents per CPU second", "documents_per_cpu_second", "ingestion"))
     for mode in ("lexical", "semantic", "hybrid"):
@@ -72,7 +74,8 @@ def markdown(lines: Iterable[Line]) -> str:
             rows.append(_row(figures, f"{measure}, {name}", field, measure))
     rows.append(_row(figures, "one question, CPU of the server, ms", "cpu_ms", "first delta"))
     for mode in ("lexical", "hybrid"):
-        rows.append(_row(figures, f"search, {mode}, 4 clients, requests/s", "requests_per_second", "throughput", mode=mode))
+        name = f"search, {mode}, 4 clients, requests/s"
+        rows.append(_row(figures, name, "requests_per_second", "throughput", mode=mode))
     rows.append(_row(figures, "start to `/readyz` 200, ms", "ready_ms", "start", 0))
     rows.append(_row(figures, "start to the model loaded, ms", "model_ms", "start", 0))
     rows.append(_row(figures, "memory with the model loaded, MB", "rss_mb", "memory", 0, when="model loaded"))
@@ -81,7 +84,6 @@ def markdown(lines: Iterable[Line]) -> str:
     rows.append(_row(figures, "peak memory, MB", "peak_mb", "memory", 0, when="after the queries"))
     rows.append(_row(figures, "embedder, one query of 14 tokens, ms", "query14_ms", "embedder", 2))
     for tokens in (20, 200):
-        rows.append(_row(figures, f"embedder, {tokens} tokens, texts/s", f"texts{tokens}_per_second", "embedder", 0))
-        rows.append(
-            _row(figures, f"embedder, {tokens} tokens, texts per CPU second", f"texts{tokens}_per_cpu_second", "embedder", 0))
-    return "\n".join(rows)
+        for field, name in (("per_second", "texts/s"), ("per_cpu_second", "texts per CPU second")):
+            rows.append(_row(figures, f"embedder, {tokens} tokens, {name}", f"texts{tokens}_{field}", "embedder", 0))
+    return "\n".join(row for row in rows if not row.endswith(f"| {NONE} | {NONE} |"))

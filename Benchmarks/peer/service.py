@@ -49,7 +49,9 @@ class Index:
         self.model = load_model()
         self.stemmer = Stemmer.Stemmer("english")
         self.words = bm25s.BM25.load(str(folder / "words"))
-        rows = sqlite3.connect(folder / "peer.db").execute("SELECT id, document, title, text, vector FROM chunks").fetchall()
+        database = sqlite3.connect(folder / "peer.db")
+        rows = database.execute("SELECT id, document, title, text, vector FROM chunks ORDER BY id").fetchall()
+        database.close()
         self.passages = [dict(zip(("chunkId", "documentId", "title", "text"), row)) for row in rows]
         self.vectors = numpy.stack([numpy.frombuffer(row[4], dtype=numpy.float32) for row in rows])
 
@@ -93,7 +95,8 @@ def ingest(source: Path, folder: Path) -> None:
     words.index(bm25s.tokenize(inputs, stopwords="en", stemmer=stemmer, show_progress=False), show_progress=False)
     words.save(str(folder / "words"))
     with sqlite3.connect(folder / "peer.db") as database:
-        database.execute("CREATE TABLE chunks (id INTEGER PRIMARY KEY, document TEXT, title TEXT, text TEXT, vector BLOB)")
+        database.execute(
+            "CREATE TABLE chunks (id INTEGER PRIMARY KEY, document TEXT, title TEXT, text TEXT, vector BLOB)")
         database.executemany(
             "INSERT INTO chunks (document, title, text, vector) VALUES (?, ?, ?, ?)",
             [(*passage, vector.astype(numpy.float32).tobytes()) for passage, vector in zip(passages, vectors)])

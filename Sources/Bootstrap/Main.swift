@@ -11,8 +11,8 @@ struct OpenTier: AsyncParsableCommand {
 
         opentier serve
 
-      Everything is kept in one folder (see: opentier config show), and nothing else has to run. The other commands
-      work on the same folder, whether the server runs or not.
+      Everything is kept in one folder (see: opentier config show), and nothing else has to run. \
+      The other commands work on the same folder, whether the server runs or not.
 
       Exit status: 0 done, 1 failed, 2 usage, 3 not found, 4 not authorised, 5 unavailable.
       """,

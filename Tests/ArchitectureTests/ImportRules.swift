@@ -54,7 +54,7 @@ enum ImportRules {
       ]
     ),
     adapter("SQLiteStorage", ["CVectorMath", "Crypto", "EmbeddedFiles", "GRDB"]),
-    adapter("Security", ["CCrypt", "Crypto"]),
+    adapter("SystemSecurity", ["CCrypt", "Crypto"]),
     adapter("Telemetry", ["CoreMetrics", "Instrumentation", "Logging", "Metrics", "ServiceContextModule", "Tracing"]),
     adapter("TextExtraction", ["CGumbo"]),
   ]
@@ -76,7 +76,7 @@ enum ImportRules {
     excluding: ["Configuration", "Models"],
     allowed: standard.union(system).union(core).union(adapterNames).union([
       "ArgumentParser", "AsyncHTTPClient", "EmbeddedFiles", "Instrumentation", "Logging", "Metrics", "ModelFetching",
-      "ServiceLifecycle", "Settings", "UnixSignals",
+      "NIOCore", "ServiceLifecycle", "Settings", "UnixSignals",
     ])
   )
 

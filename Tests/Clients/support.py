@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import itertools
 import json
 import os
@@ -72,7 +73,8 @@ class Server:
         assert self.process is None
         self.starts += 1
         (self.folder / "opentier.yaml").write_text(self.config)
-        command = [self.binary, "serve", "--profile", self.profile, "--port", "0", "--data", self.data, *self.arguments]
+        command: list[str | Path] = [
+            self.binary, "serve", "--profile", self.profile, "--port", "0", "--data", self.data, *self.arguments]
         output = self.folder / f"stdout-{self.starts}"
         with output.open("wb") as stdout, self.log_path.open("wb") as stderr:
             self.process = subprocess.Popen(
@@ -373,7 +375,6 @@ def error_of(answer: httpx.Response, status: int, code: str) -> str:
 class RawAnswer:
     """An HTTP/1 answer as it came."""
 
-    version: str
     status: int
     headers: dict[str, str]
     body: bytes
@@ -402,32 +403,28 @@ def send_raw(server: Server, *parts: bytes, patience: float = 20) -> bytes:
 def raw_answers(received: bytes, methods: tuple[str, ...] = ("GET",)) -> list[RawAnswer]:
     """Parses the answers to requests of these methods, one after the other on one connection."""
     answers = []
-    rest = received
+    source = _Received(received)
     for method in methods:
-        if not rest:
+        if source.tell() == len(received):
             break
-
-        class Source:
-            def __init__(self, data: bytes) -> None:
-                import io
-
-                self.file = io.BytesIO(data)
-
-            def makefile(self, mode: str) -> Any:
-                return self.file
-
-        source = Source(rest)
         response = http.client.HTTPResponse(source, method=method)  # type: ignore[arg-type]
         response.begin()
-        # http.client closes its file at the end of an answer; the position is needed for the next.
-        source.file.close = lambda: None  # type: ignore[method-assign]
         body = response.read()
         headers = {name.lower(): value for name, value in response.getheaders()}
-        version = "HTTP/1.0" if response.version == 10 else "HTTP/1.1"
-        answers.append(RawAnswer(version, response.status, headers, body))
-        rest = rest[source.file.tell():]
+        answers.append(RawAnswer(response.status, headers, body))
+    rest = received[source.tell():]
     assert not rest, f"more came than {len(methods)} answers: {rest[:200]!r}"
     return answers
+
+
+class _Received(io.BytesIO):
+    """Bytes as the socket that http.client reads; it stays open from answer to answer."""
+
+    def makefile(self, mode: str) -> _Received:
+        return self
+
+    def close(self) -> None:
+        pass
 
 
 def chunk(text: str | None = None, finish: str | None = None) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from support import Account, Call, Provider, chunk, running
 
 REPETITIONS = 20
@@ -60,7 +61,9 @@ def test_a_reader_who_leaves_cancels_the_providers_call(
         with ada.open_stream("/chat", {"message": "Why does a river bend?"}) as stream:
             conversation = stream.until("started").data["conversationId"]
             stream.until("sources" if moment == "before its first word" else "delta")
+            patience = time.monotonic() + 30
             while len(provider.calls) == count:
+                assert time.monotonic() < patience, "the provider was not called"
                 time.sleep(0.001)
             left_at = stream.leave()
         call = provider.calls[-1]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from support import DONE, QUICK, Account, Call, Provider, Server, chunk, clean_environment, running
 
 KILLS = 22
@@ -129,16 +130,17 @@ class World:
 
     def check(self, text: Text) -> None:
         """One search shows all sections of a text or none, and a text that was there stays."""
+        was_seen = text.seen
         hits = self.account.search(" ".join(text.markers), limit=100)
         found = {marker for marker in text.markers for hit in hits if f"{marker}." in hit["text"]}
         self.passages = max(self.passages, len(hits))
         self.checks += 1
         if found and len(found) != len(text.markers):
             self.problems.append(f"text {text.number}: only {sorted(found)} of {text.markers} were visible")
-        if text.seen and not found:
+        if was_seen and not found:
             self.problems.append(f"text {text.number} was visible and is not any more")
         if found:
-            self.sightings += not text.seen
+            self.sightings += not was_seen
             text.seen = True
 
 
@@ -305,7 +307,7 @@ def test_an_ingest_that_is_killed_again_and_again_takes_each_file_once(binary: P
     for text in texts:
         (folder / f"{text.number}.md").write_text(text.body)
     (tmp_path / "opentier.yaml").write_text(CRASHING)
-    command = [binary, "ingest", "--data", tmp_path / "data", folder]
+    command: list[str | Path] = [binary, "ingest", "--data", tmp_path / "data", folder]
     killed = 0
     for _ in range(6):
         process = subprocess.Popen(

@@ -15,9 +15,10 @@ from typing import Any, NoReturn
 
 import httpx
 import pytest
-from conftest import ROOT
 from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
+
+from conftest import ROOT
 from support import Account, Provider, Server, check_quotations, error_of, events, reads_html, running, says
 
 # Every kind of UTF-8: two, three and four bytes, and a sentence of plain ASCII behind them.
@@ -71,7 +72,8 @@ def readme(server: Server) -> tuple[Account, str, str]:
         (tools / "jq").write_text(JQ.format(python=sys.executable))
         (tools / "jq").chmod(0o755)
         lines[-1:-1] = ["printf '\\n%s\\n' ======"]
-        script = "\n".join(["set -euo pipefail", f"export PATH={tools}:$PATH", *lines, "printf '\\n======\\n%s' $TOKEN"])
+        ending = "printf '\\n======\\n%s' $TOKEN"
+        script = "\n".join(["set -euo pipefail", f"export PATH={tools}:$PATH", *lines, ending])
         run = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=120)
         assert run.returncode == 0, run.stderr
         job, chat, token = (part.strip("\n") + "\n\n" for part in run.stdout.split("======\n"))
@@ -148,7 +150,8 @@ def test_a_file_is_uploaded_and_found(
     if media_type == "text/html":
         request.getfixturevalue("html")
     animal = name.split(".")[0]
-    submission = ada.upload(name, content.encode(), media_type, title=f"About {animal}", metadata='{"tags":["animals"]}')
+    submission = ada.upload(
+        name, content.encode(), media_type, title=f"About {animal}", metadata='{"tags":["animals"]}')
     stored = ada.call("GET", f"/submissions/{submission}")["submission"]
     assert stored["fileName"] == name and stored["byteCount"] == len(content.encode())
     assert stored["metadata"] == {"tags": ["animals"]} and stored["status"] == "SUBMISSION_STATUS_PENDING"
@@ -203,7 +206,8 @@ def test_conversations_are_kept_renamed_branched_and_deleted(ada: Account) -> No
     sibling = stored[anew[0].data["messageId"]]
     assert sibling["parentId"] == first.started["userMessageId"] and sibling["id"] != first.started["messageId"]
     renamed = ada.call("PATCH", f"/conversations/{made['id']}", json={"title": "Raketen 🚀"})["conversation"]
-    assert renamed["title"] == "Raketen 🚀" and ada.call("GET", f"/conversations/{made['id']}")["conversation"] == renamed
+    assert renamed["title"] == "Raketen 🚀"
+    assert ada.call("GET", f"/conversations/{made['id']}")["conversation"] == renamed
     ada.call("DELETE", f"/conversations/{made['id']}")
     ada.call("GET", f"/conversations/{made['id']}/messages", status=404)
 
@@ -455,7 +459,8 @@ def traced(binary: Path, tmp_path_factory: pytest.TempPathFactory, provider: Pro
 
 def test_a_trace_goes_through_and_no_log_line_holds_what_people_wrote(traced: Server, provider: Provider) -> None:
     grace = traced.sign_up("grace")
-    grace.publish("Secretword-title", "The secretword-document lies in the vault.", metadata={"tags": ["secretword-tag"]})
+    text = "The secretword-document lies in the vault."
+    grace.publish("Secretword-title", text, metadata={"tags": ["secretword-tag"]})
     provider.behave = says("The secretword-answer", " is [1].")
     trace, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
     headers = {

@@ -11,6 +11,8 @@ final class ReplyStream: Sendable {
     var finishReason: FinishReason?
     var usage: TokenUsage?
     var isDone = false
+    /// What ends the reply behind texts that came in the same bytes; thrown by the next call.
+    var pending: ModelFailure?
   }
 
   private let failure: ProviderFailure
@@ -26,7 +28,8 @@ final class ReplyStream: Sendable {
   /// Whether the final mark, `[DONE]`, has come.
   var isDone: Bool { state.withLock { $0.isDone } }
 
-  /// Takes the next bytes and answers with the texts in them, none of them empty.
+  /// Takes the next bytes and answers with the texts in them, none of them empty. What is wrong behind a text is thrown
+  /// by the next call, or by ``end()``: however the network cuts the stream, the same texts arrive.
   func feed(_ bytes: some Sequence<UInt8>) throws(ModelFailure) -> [String] {
     let result = state.withLock { state in
       Result { () throws(ModelFailure) in try read(bytes, &state) }
@@ -38,13 +41,15 @@ final class ReplyStream: Sendable {
   ///
   /// - Throws: `.broken` when it has not.
   func end() throws(ModelFailure) -> ReplyEnd {
-    let (reason, usage) = state.withLock { ($0.finishReason, $0.usage) }
+    let (reason, usage, pending) = state.withLock { ($0.finishReason, $0.usage, $0.pending) }
+    if let pending { throw pending }
     guard let reason else { throw failure.broken("broke off its reply") }
     return ReplyEnd(finishReason: reason, usage: usage)
   }
 
   private func read(_ bytes: some Sequence<UInt8>, _ state: inout State) throws(ModelFailure) -> [String] {
     state.hasBegun = true
+    if let pending = state.pending { throw pending }
     let events: [ServerSentEventParser.Event]
     do {
       events = try state.parser.feed(bytes)
@@ -58,8 +63,14 @@ final class ReplyStream: Sendable {
     for event in events where !state.isDone {
       if event.data == "[DONE]" {
         state.isDone = true
-      } else if let text = try read(event, &state) {
-        texts.append(text)
+      } else {
+        do throws(ModelFailure) {
+          if let text = try read(event, &state) { texts.append(text) }
+        } catch {
+          guard !texts.isEmpty else { throw error }
+          state.pending = error
+          break
+        }
       }
     }
     return texts

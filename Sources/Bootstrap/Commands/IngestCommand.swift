@@ -27,6 +27,10 @@ struct IngestCommand: AsyncParsableCommand {
     try await Assembly.run(configuration, loadingEmbedder: true) { assembly in
       assembly.warnIfNoEmbedder(terminal)
       let caller = try await assembly.operatorPrincipal(as: email)
+      guard caller.role == .admin else {
+        throw CommandFailure(
+          .notAuthorised, "to ingest takes the role admin; what a contributor submits waits for a review")
+      }
       var items: [Importer.Item] = []
       for file in files { items += try Importer.items(of: file, maximumBytes: SubmitKnowledge.defaultMaximumBytes) }
       let importer = Importer(

@@ -7,6 +7,7 @@ import Foundation
 import HTTPServer
 import Logging
 import Metrics
+import NIOCore
 import ServiceLifecycle
 import Settings
 import Telemetry
@@ -61,10 +62,16 @@ struct ServeCommand: AsyncParsableCommand {
       try await ServiceGroup(configuration: group).run()
     } catch {
       try? await assembly.close()  // The failure that led here is what counts.
-      throw CommandFailure(.unavailable, "the server stopped: \(error)")
+      throw CommandFailure(.unavailable, Self.words(for: error, configuration))
     }
     try await assembly.close()
     logger.info("stopped")
+  }
+
+  private static func words(for error: any Error, _ configuration: ServerConfiguration) -> String {
+    guard let failure = error as? IOError else { return "the server stopped: \(error)" }
+    let reason = String(cString: strerror(failure.errnoCode))
+    return "cannot listen on \(configuration.host):\(configuration.port): \(reason)"
   }
 
   private static func http(_ configuration: ServerConfiguration) -> HTTPConfiguration {

@@ -26,11 +26,13 @@ struct IngestionWorkers: Service {
   func run() async throws {
     await cancelWhenGracefulShutdown {
       await loadEmbedder()
+      let threads = BackgroundThreads(count: max(1, count) + 1, name: "ingestion")
       await withTaskGroup(of: Void.self) { group in
         for index in 1...max(1, count) {
-          group.addTask { await work("\(name)-\(index)", fillsGaps: index == 1) }
+          group.addTask(executorPreference: threads) { await work("\(name)-\(index)", fillsGaps: index == 1) }
         }
       }
+      threads.close()
     }
   }
 

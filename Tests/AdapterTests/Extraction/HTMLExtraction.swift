@@ -204,7 +204,8 @@ struct HTMLExtraction {
   @Test("a parse that runs stops when its task is cancelled")
   func cancellation() async throws {
     var limits = ExtractionLimits()
-    limits.maximumHTMLTime = .seconds(3_600)
+    // Beyond this it would end as invalid, which is not what is expected.
+    limits.maximumHTMLTime = .seconds(60)
     limits.maximumHTMLDepth = .max
     limits.maximumHTMLNodes = .max
     limits.maximumHTMLMemory = 1 << 30

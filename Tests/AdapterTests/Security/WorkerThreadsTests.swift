@@ -1,4 +1,4 @@
-import Dispatch
+import Foundation
 import Synchronization
 import Testing
 
@@ -15,10 +15,10 @@ struct WorkerThreadsTests {
       opened.wait()
     }
     func open() { opened.signal() }
-    /// Waits on a thread of Dispatch, so that no thread of Swift's executor stands still.
+    /// Waits on a thread of its own, so that no thread of Swift's executor stands still.
     func untilEntered() async {
       await withCheckedContinuation { continuation in
-        DispatchQueue.global().async {
+        Thread.detachNewThread {
           self.entered.wait()
           continuation.resume()
         }
