@@ -25,6 +25,7 @@ let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioFoundationCompat = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
@@ -52,6 +53,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/apple/swift-service-context", from: "1.5.1"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -80,7 +82,8 @@ let package = Package(
       name: "HTTPServer",
       dependencies: [
         "Application", "Domain", "Contract", "EmbeddedFiles", hummingbird, hummingbirdCore, grpcCore, swiftProtobuf,
-        nioCore, nioPosix, httpTypes, logging, metrics, instrumentation, serviceContext, serviceLifecycle,
+        nioCore, nioPosix, nioHTTP1, nioHTTPTypes, httpTypes, logging, metrics, instrumentation, serviceContext,
+        serviceLifecycle,
       ],
       path: "Sources/Adapters/HTTPServer", swiftSettings: strict),
     .target(

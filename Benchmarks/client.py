@@ -28,6 +28,11 @@ class Client:
         other._headers = self._headers
         return other
 
+    def reconnect(self) -> None:
+        """Begins a new connection: a server may have closed one that was idle while another was measured."""
+        self._connection.close()
+        self._connection.connect()
+
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Sends JSON and reads the JSON of a good answer."""
         self._connection.request("POST", path, json.dumps(body), self._headers)

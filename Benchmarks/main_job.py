@@ -152,6 +152,7 @@ def together(clients: list[Client], work: Callable[[Client, str], object], queri
 
     def ask(one: Client, offset: int) -> None:
         try:
+            one.reconnect()
             for query in queries[offset:] + queries[:offset]:
                 work(one, query)
         except BaseException as failure:  # noqa: BLE001: raised again below, in the thread that waits
@@ -209,6 +210,7 @@ def serving_figures(
         for number in range(rounds):
             for mode in MODES:
                 for side, service, clients in running:
+                    clients[0].reconnect()
                     with watched(service) as noted:
                         times = [clients[0].search(query, mode) for query in queries]
                     results.add(

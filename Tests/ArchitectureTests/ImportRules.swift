@@ -42,7 +42,8 @@ enum ImportRules {
       [
         // The wires share the contract's implementation; no other adapter is known to another.
         "Contract", "EmbeddedFiles", "GRPCCore", "HTTPTypes", "Hummingbird", "HummingbirdCore", "Instrumentation",
-        "Logging", "Metrics", "NIOCore", "NIOPosix", "ServiceContextModule", "ServiceLifecycle", "SwiftProtobuf",
+        "Logging", "Metrics", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOPosix", "ServiceContextModule",
+        "ServiceLifecycle", "SwiftProtobuf",
       ]
     ),
     adapter("InMemoryStorage", []),

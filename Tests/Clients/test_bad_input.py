@@ -699,7 +699,6 @@ def test_a_stream_wants_a_client_that_takes_events(ada: Account) -> None:
     ],
     ids=["method", "long header", "length"],
 )
-@pytest.mark.xfail(strict=True, reason="what the parser refuses is answered with an empty body and no request id")
 def test_what_the_parser_refuses_gets_the_documented_error(server: Server, request_bytes: bytes) -> None:
     [answer] = raw_answers(send_raw(server, request_bytes))
     assert answer.headers["x-request-id"] and set(json.loads(answer.body)) == {"code", "message", "details"}

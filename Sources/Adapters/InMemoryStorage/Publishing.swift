@@ -117,6 +117,9 @@ extension StoreState {
     jobs[row.job.id] = JobRow(
       job: row.job.with(
         state: .indexed, error: .some(nil), documentID: document, revisionID: revision, at: time))
+    if let submission = submissions[row.job.submissionID]?.submission {
+      submissions[row.job.submissionID]?.submission = submission.indexed(as: document)
+    }
   }
 }
 

@@ -69,6 +69,9 @@ package struct SQLiteJobQueue: JobQueue {
           WHERE id = ?
           """,
         arguments: [document.sql, revision.sql, time.sql, job.id.sql])
+      try db.execute(
+        sql: "UPDATE knowledge_submissions SET document_id = ? WHERE id = ? AND document_id IS NULL",
+        arguments: [document.sql, job.submissionID.sql])
       return publication
     }
   }

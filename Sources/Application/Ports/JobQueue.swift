@@ -115,7 +115,8 @@ package protocol JobQueue: Sendable {
   ///
   /// The document is the one that the submission names, else the tenant's one with the same source, else a new one. The
   /// same bytes as that document's current revision, or (with no document named and none of that source) as the current
-  /// revision of any document of the tenant, change nothing and end the job with what is there.
+  /// revision of any document of the tenant, change nothing and end the job with what is there. From then on the
+  /// submission names the document.
   func publish(
     _ draft: RevisionDraft, under lease: JobLease, at time: Date
   ) async throws(LeaseFailure) -> Publication

@@ -82,7 +82,7 @@ package struct KnowledgeSubmission: Hashable, Sendable {
   package let content: ContentSummary
   /// What the submitter said about it.
   package let metadata: Metadata
-  /// The document that it revises, if the submitter named one.
+  /// The document that it revises, if the submitter named one; once indexed, the document that it became.
   package let documentID: DocumentID?
   /// Where it comes from (a URL, a `file:` path): a later submission with the same source revises the same document.
   package let sourceURI: String?
@@ -136,6 +136,14 @@ package struct KnowledgeSubmission: Hashable, Sendable {
   /// The rejected submission.
   package func rejected(by reviewer: UserID, note: String, at time: Date) throws(AlreadyReviewed) -> Self {
     try reviewed(as: .rejected, by: reviewer, note: note, job: nil, at: time)
+  }
+
+  /// The submission once it is indexed: it names the document that it became, or the one that it revises.
+  package func indexed(as document: DocumentID) -> Self {
+    Self(
+      id: id, organizationID: organizationID, contributorID: contributorID, title: title, content: content,
+      metadata: metadata, documentID: documentID ?? document, sourceURI: sourceURI, status: status,
+      reviewedBy: reviewedBy, reviewedAt: reviewedAt, note: note, jobID: jobID, createdAt: createdAt)
   }
 
   private func reviewed(

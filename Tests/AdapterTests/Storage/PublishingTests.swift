@@ -34,6 +34,9 @@ struct PublishingTests {
       #expect(read.text == text)
       #expect(read.revision == revisions.first)
 
+      let indexed = try await storage.submissions.submission(submission.id, in: organization)
+      #expect(indexed?.documentID == document.id)
+
       let job = try #require(
         try await storage.jobs.jobs(in: organization, state: .indexed, page: PageRequest()).items.first)
       #expect(job.documentID == document.id)

@@ -78,6 +78,7 @@ def model() -> Iterator[HeldModel]:
     yield held
     held.release.set()
     held.server.shutdown()
+    held.server.server_close()
 
 
 @pytest.fixture

@@ -54,7 +54,8 @@ package struct HTTPService: Service {
     decoder.maxHeaderFieldSize = configuration.limits.headerFields
     let builder = HTTPServerBuilder.http1(
       configuration: HTTP1Channel.Configuration(
-        idleTimeout: .seconds(configuration.limits.idleSeconds), httpDecoderConfiguration: decoder))
+        additionalChannelHandlers: [ParserRefusals()], idleTimeout: .seconds(configuration.limits.idleSeconds),
+        httpDecoderConfiguration: decoder))
     let (host, onListening) = (configuration.host, onListening)
     let server = try builder.buildServer(
       configuration: ServerConfiguration(address: .hostname(host, port: configuration.port)),
