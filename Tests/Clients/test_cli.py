@@ -498,3 +498,11 @@ def test_without_the_model_words_are_found_and_with_it_old_documents_get_their_v
         hits = ada.search("doctor curing sick people", mode="SEARCH_MODE_SEMANTIC")
         assert [hit["title"] for hit in hits][0] == "Physician" and len(hits) == 3
         assert httpx.get(f"{server.url}/readyz").json()["status"] == "ok"
+
+
+def test_a_file_is_ingested_under_the_title_that_it_names_itself(shell: Shell) -> None:
+    (shell.folder / "0001-limbs.md").write_text("# How limbs regrow\n\nThe axolotl regrows its limbs.\n")
+    (shell.folder / "notes.txt").write_text("The agouti buries nuts.\n")
+    assert shell("ingest", "0001-limbs.md", "notes.txt").returncode == 0
+    assert [hit["title"] for hit in shell.json("search", "axolotl", "--mode", "lexical")] == ["How limbs regrow"]
+    assert [hit["title"] for hit in shell.json("search", "agouti", "--mode", "lexical")] == ["notes"]

@@ -32,7 +32,10 @@ struct IngestCommand: AsyncParsableCommand {
           .notAuthorised, "to ingest takes the role admin; what a contributor submits waits for a review")
       }
       var items: [Importer.Item] = []
-      for file in files { items += try Importer.items(of: file, maximumBytes: SubmitKnowledge.defaultMaximumBytes) }
+      for file in files {
+        items += try await Importer.items(
+          of: file, maximumBytes: SubmitKnowledge.defaultMaximumBytes, extractor: assembly.world.extractor)
+      }
       let importer = Importer(
         useCases: assembly.useCases, caller: caller, workers: ProcessInfo.processInfo.activeProcessorCount)
       let bar = ProgressBar("Ingesting", total: items.count)

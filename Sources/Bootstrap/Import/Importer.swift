@@ -28,8 +28,10 @@ struct Importer: Sendable {
   /// How many jobs are worked on at once.
   let workers: Int
 
-  /// The items of a file: one per line for JSON Lines, else the file.
-  static func items(of file: URL, maximumBytes: Int) throws(CommandFailure) -> [Item] {
+  /// The items of a file: one per line for JSON Lines, else the file, under the title that it names itself, or its name.
+  static func items(
+    of file: URL, maximumBytes: Int, extractor: any TextExtractor
+  ) async throws(CommandFailure) -> [Item] {
     let path = file.path(percentEncoded: false)
     if ["jsonl", "ndjson"].contains(file.pathExtension.lowercased()) {
       return try CollectionFiles.documents(file).enumerated().map { index, document in
@@ -54,10 +56,21 @@ struct Importer: Sendable {
       throw CommandFailure(.notFound, "\(path) cannot be read")
     }
     let content = SubmissionContent.file(name: file.lastPathComponent, mediaType: .unknown, bytes: bytes)
+    let title = await ownTitle(of: bytes, named: file.lastPathComponent, extractor)
     return [
       Item(
-        title: file.deletingPathExtension().lastPathComponent, content: content, source: "file:\(path)", metadata: [:])
+        title: title ?? file.deletingPathExtension().lastPathComponent, content: content, source: "file:\(path)",
+        metadata: [:])
     ]
+  }
+
+  /// The title that a file names itself. What cannot be read has none here; its job says why.
+  private static func ownTitle(of bytes: Data, named name: String, _ extractor: any TextExtractor) async -> String? {
+    let payload = Payload(bytes: Array(bytes), mediaType: .unknown, fileName: name)
+    guard let title = try? await extractor.extract(payload).text.title?.trimmingWhitespace(), !title.isEmpty else {
+      return nil
+    }
+    return String(title.prefix(KnowledgeSubmission.maximumTitleLength))
   }
 
   /// Ingests items, telling how many are done; one that fails fails alone.
