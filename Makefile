@@ -30,9 +30,9 @@ lint: ## Check the format of the code and that the generated code is current
 proto: ## Make the generated code anew from proto/
 	scripts/proto/generate
 
-bench: ## Measure (see Benchmarks/README.md)
-	@scripts/bootstrap
-	Benchmarks/run $(ARGS)
+bench: release ## Measure (see Benchmarks/README.md)
+	swift build --configuration release --product embedder-benchmark $$(scripts/traits)
+	Benchmarks/run --embedder .build/release/embedder-benchmark $(ARGS)
 
 clean: ## Remove what was built; the model's cache and data stay
 	rm -rf .build .build-proto

@@ -138,6 +138,11 @@ let package = Package(
       ],
       path: "Sources/Bootstrap", exclude: ["Configuration", "Models"], swiftSettings: strict),
 
+    // Measures the embedder alone, for Benchmarks/run.
+    .executableTarget(
+      name: "embedder-benchmark", dependencies: ["Application", "Domain", "Embeddings"], path: "Benchmarks/Embedder",
+      swiftSettings: strict),
+
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     .testTarget(name: "DomainTests", dependencies: ["Domain"], swiftSettings: strict),
     .testTarget(
