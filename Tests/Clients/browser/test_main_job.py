@@ -134,6 +134,8 @@ def test_search_opens_the_passage_in_its_document(server: Server, page: Page) ->
     hits = page.get_by_role("list", name="Passages found")
     expect(hits).to_contain_text("When the vault is sealed")
     hits.get_by_role("listitem").filter(has_text="When the vault is sealed").get_by_role("link").click()
+    # Until the document is there, the list stays, and each of its items has the same heading.
+    expect(hits).to_be_hidden()
     expect(page.get_by_role("heading", name=TITLE)).to_be_visible()
     expect(page.locator("mark")).to_contain_text("tells Łukasz")
     expect(page.locator("mark")).to_be_in_viewport()
