@@ -50,6 +50,8 @@ package final class OpenAICompatibleLanguageModel: LanguageModel {
   package func reply(
     to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
   ) async throws(ModelFailure) -> ReplyEnd {
+    // The client may still send a request whose task is cancelled already.
+    guard !Task.isCancelled else { throw .cancelled }
     let call: HTTPClientRequest
     do {
       call = try httpRequest(request)
