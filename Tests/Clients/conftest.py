@@ -21,6 +21,8 @@ from typing import IO, NoReturn
 import httpx
 import pytest
 
+from support import Provider
+
 ROOT = Path(__file__).resolve().parents[2]
 LISTENING = re.compile(r"listening on (http://\S+?:\d+)")
 START_SECONDS = 60.0
@@ -133,3 +135,11 @@ def start_server(
 def server(start_server: Callable[..., Server]) -> Server:
     """A fresh server in the `memory` profile for the tests of one module."""
     return start_server()
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Provider]:
+    """An OpenAI-compatible endpoint that does what the module's tests tell it."""
+    provider = Provider()
+    yield provider
+    provider.close()

@@ -20,13 +20,6 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    provider = Provider()
-    yield provider
-    provider.close()
-
-
-@pytest.fixture(scope="module")
 def server(binary: Path, tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Server]:
     config = provider.config("limits: { requestBody: 1MiB, uploadBody: 2MiB }\n")
     with running(binary, tmp_path_factory.mktemp("bad-input"), config=config) as server:

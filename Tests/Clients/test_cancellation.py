@@ -18,13 +18,6 @@ BOUND_SECONDS = 2.0
 
 
 @pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    provider = Provider()
-    yield provider
-    provider.close()
-
-
-@pytest.fixture(scope="module")
 def ada(binary: Path, tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Account]:
     config = provider.config().replace("timeout: 2s", "timeout: 60s")
     with running(binary, tmp_path_factory.mktemp("cancellation"), config=config) as server:

@@ -444,13 +444,6 @@ def test_the_web_page_is_served_from_the_binary(fresh: Server) -> None:
 
 
 @pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    provider = Provider()
-    yield provider
-    provider.close()
-
-
-@pytest.fixture(scope="module")
 def traced(binary: Path, tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("traced")
     with running(binary, folder, config=provider.config("log: { level: trace, format: json }\n")) as server:

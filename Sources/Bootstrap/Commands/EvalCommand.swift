@@ -34,10 +34,8 @@ struct EvalCommand: AsyncParsableCommand {
       let caller = try await assembly.operatorPrincipal()
       let items = documents.enumerated().map { index, document in
         let id = document.id ?? "\(index + 1)"
-        let title = (document.title ?? "").trimmingWhitespace()
         return Importer.Item(
-          title: title.isEmpty ? id : String(title.prefix(500)), content: .text(document.text), source: id,
-          metadata: [:])
+          title: document.title(or: id), content: .text(document.text), source: id, metadata: [:])
       }
       let bar = ProgressBar("Ingesting", total: items.count)
       let importer = Importer(

@@ -13,6 +13,12 @@ struct CollectionDocument: Decodable, Sendable {
     case id = "_id"
     case title, text, url
   }
+
+  /// The title, cut to what a submission takes, or `fallback` where there is none.
+  func title(or fallback: String) -> String {
+    let title = (title ?? "").trimmingWhitespace()
+    return title.isEmpty ? fallback : String(title.prefix(KnowledgeSubmission.maximumTitleLength))
+  }
 }
 
 /// Reads JSON Lines and TREC judgements.

@@ -36,11 +36,9 @@ struct Importer: Sendable {
     if ["jsonl", "ndjson"].contains(file.pathExtension.lowercased()) {
       return try CollectionFiles.documents(file).enumerated().map { index, document in
         let name = document.id ?? "\(index + 1)"
-        let title = (document.title ?? "").trimmingWhitespace()
         return Item(
-          title: title.isEmpty ? "\(file.lastPathComponent) \(name)" : String(title.prefix(500)),
-          content: .text(document.text), source: document.url ?? "file:\(path)#\(name)", metadata: ["id": .string(name)]
-        )
+          title: document.title(or: "\(file.lastPathComponent) \(name)"), content: .text(document.text),
+          source: document.url ?? "file:\(path)#\(name)", metadata: ["id": .string(name)])
       }
     }
     let bytes: Data
