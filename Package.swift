@@ -29,6 +29,8 @@ let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swi
 let nioFoundationCompat = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let serviceContext = Target.Dependency.product(name: "ServiceContextModule", package: "swift-service-context")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -56,12 +58,14 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/apple/swift-service-context", from: "1.5.1"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
     .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
   ],
   targets: [
     // The hexagon: arrows point inward only.
@@ -73,8 +77,18 @@ let package = Package(
       name: "InMemoryStorage", dependencies: ["Application", "Domain"], path: "Sources/Adapters/InMemoryStorage",
       swiftSettings: strict),
     .target(
-      name: "SQLiteStorage", dependencies: ["Application", "Domain", "CVectorMath", "EmbeddedFiles", grdb, crypto],
+      name: "SQLiteStorage",
+      dependencies: [
+        "Application", "Domain", "CVectorMath", "SchemaMigrations", "StorageBackups", grdb, crypto,
+      ],
       path: "Sources/Adapters/SQLiteStorage", swiftSettings: strict),
+    .target(
+      name: "PostgresStorage",
+      dependencies: [
+        "Application", "Domain", "CLibPQ", "EmbeddedFiles", "SchemaMigrations", "StorageBackups", subprocess,
+        systemPackage, crypto,
+      ],
+      path: "Sources/Adapters/PostgresStorage", swiftSettings: strict),
     .target(
       name: "Contract", dependencies: ["Application", "Domain", grpcCore, grpcProtobuf, swiftProtobuf],
       path: "Sources/Adapters/Contract", swiftSettings: strict),
@@ -112,9 +126,14 @@ let package = Package(
       dependencies: [logging, coreMetrics, instrumentation, serviceContext],
       path: "Sources/Adapters/Telemetry", swiftSettings: strict),
 
+    // What every storage adapter does alike: steps of a schema, and backups.
+    .target(name: "SchemaMigrations", dependencies: ["EmbeddedFiles", crypto], swiftSettings: strict),
+    .target(name: "StorageBackups", dependencies: [crypto], swiftSettings: strict),
+
     // C: kernels of our own, and the headers of libraries that Debian ships.
     .target(name: "CVectorMath", cSettings: [.unsafeFlags(["-O3"], .when(configuration: .debug))]),
     .systemLibrary(name: "CCrypt"),
+    .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CGumbo", pkgConfig: "gumbo", providers: [.apt(["libgumbo-dev"])]),
 
     // The web client and the migrations, embedded from the files in the repository.
@@ -131,8 +150,9 @@ let package = Package(
     .executableTarget(
       name: "Bootstrap",
       dependencies: [
-        "Application", "Domain", "InMemoryStorage", "SQLiteStorage", "Contract", "HTTPServer", "LanguageModels",
-        "Egress", "Embeddings", "TextExtraction", "SystemSecurity", "Telemetry", "Settings", "ModelFetching",
+        "Application", "Domain", "InMemoryStorage", "SQLiteStorage", "PostgresStorage", "SchemaMigrations",
+        "StorageBackups", "Contract", "HTTPServer", "LanguageModels", "Egress", "Embeddings", "TextExtraction",
+        "SystemSecurity", "Telemetry", "Settings", "ModelFetching",
         argumentParser,
         asyncHTTPClient, nioCore, logging, metrics, instrumentation, serviceLifecycle, unixSignals,
       ],
@@ -143,14 +163,37 @@ let package = Package(
       name: "embedder-benchmark", dependencies: ["Application", "Domain", "Embeddings"], path: "Benchmarks/Embedder",
       swiftSettings: strict),
 
+    // Measure PostgreSQL's queue and search alone.
+    .executableTarget(
+      name: "queue-benchmark", dependencies: ["Application", "Domain", "PostgresStorage", "SchemaMigrations"],
+      path: "Benchmarks/Queue", exclude: ["peer.py"], swiftSettings: strict),
+
+    .executableTarget(
+      name: "search-benchmark",
+      dependencies: ["Application", "Domain", "PostgresStorage", "SchemaMigrations", "Embeddings"],
+      path: "Benchmarks/Search", exclude: ["peer.py", "prepare.py"], swiftSettings: strict),
+
     .testTarget(name: "ArchitectureTests", swiftSettings: strict),
     .testTarget(name: "DomainTests", dependencies: ["Domain"], swiftSettings: strict),
     .testTarget(
       name: "ApplicationTests", dependencies: ["Application", "Domain", "InMemoryStorage"], swiftSettings: strict),
+    .target(
+      name: "PostgresTesting", dependencies: ["PostgresStorage", "CLibPQ"], path: "Tests/Support/PostgresTesting",
+      swiftSettings: strict),
     .testTarget(
       name: "StorageTests",
-      dependencies: ["Application", "Domain", "InMemoryStorage", "SQLiteStorage", "EmbeddedFiles", grdb],
+      dependencies: [
+        "Application", "Domain", "InMemoryStorage", "SQLiteStorage", "PostgresStorage", "PostgresTesting",
+        "EmbeddedFiles", "SchemaMigrations", "StorageBackups", grdb,
+      ],
       path: "Tests/AdapterTests/Storage", swiftSettings: strict),
+    .testTarget(
+      name: "PostgresTests",
+      dependencies: [
+        "Application", "Domain", "InMemoryStorage", "PostgresStorage", "PostgresTesting", "EmbeddedFiles",
+        "SchemaMigrations", "StorageBackups",
+      ],
+      path: "Tests/AdapterTests/Postgres", swiftSettings: strict),
     .testTarget(
       name: "EmbeddingsTests", dependencies: ["Application", "Domain", "Embeddings", "CVectorMath"],
       path: "Tests/AdapterTests/Embeddings", swiftSettings: strict),
@@ -180,7 +223,8 @@ let package = Package(
       ],
       path: "Tests/AdapterTests/HTTP", swiftSettings: strict),
     .testTarget(
-      name: "BootstrapTests", dependencies: ["Settings", "ModelFetching", crypto, nioCore, nioPosix, nioHTTP1],
+      name: "BootstrapTests",
+      dependencies: ["Settings", "ModelFetching", "StorageBackups", crypto, nioCore, nioPosix, nioHTTP1],
       swiftSettings: strict),
   ]
 )

@@ -29,7 +29,8 @@ struct TestWorld {
     let world = World(
       users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
       submissions: storage.submissions, documents: storage.documents, jobQueue: storage.jobQueue, jobs: storage.jobs,
-      passages: storage.passages, models: LanguageModelRegistry(models: models, defaultName: models[0].name),
+      passages: storage.passages, outbox: storage.outbox,
+      models: LanguageModelRegistry(models: models, defaultName: models[0].name),
       embedder: CurrentEmbedder { isThere.isOn ? embedder : nil }, counter: ApproximateTokenCounter(),
       extractor: extractor, fetcher: fetcher, hasher: PlainHasher(), secrets: CountingSecrets(),
       makeID: IDGenerator { box.next() }, clock: WallClock { [clock] in clock.now })

@@ -54,15 +54,20 @@ enum ImportRules {
         "ServiceContextModule",
       ]
     ),
-    adapter("SQLiteStorage", ["CVectorMath", "Crypto", "EmbeddedFiles", "GRDB"]),
+    adapter(
+      "PostgresStorage",
+      ["CLibPQ", "Crypto", "EmbeddedFiles", "SchemaMigrations", "StorageBackups", "Subprocess", "SystemPackage"]),
+    adapter("SQLiteStorage", ["CVectorMath", "Crypto", "GRDB", "SchemaMigrations", "StorageBackups"]),
     adapter("SystemSecurity", ["CCrypt", "Crypto"]),
     adapter("Telemetry", ["CoreMetrics", "Instrumentation", "Logging", "Metrics", "ServiceContextModule", "Tracing"]),
     adapter("TextExtraction", ["CGumbo"]),
   ]
 
-  /// What the composition root is made of besides the root itself.
+  /// What the composition root is made of besides the root itself, and what the storage adapters share.
   static let parts: [ImportRule] = [
     ImportRule(folder: "Sources/EmbeddedFiles", allowed: standard),
+    ImportRule(folder: "Sources/SchemaMigrations", allowed: standard.union(["Crypto", "EmbeddedFiles"])),
+    ImportRule(folder: "Sources/StorageBackups", allowed: standard.union(system).union(["Crypto"])),
     ImportRule(folder: "Sources/EmbedFilesTool", allowed: standard.union(system)),
     ImportRule(folder: "Sources/Bootstrap/Configuration", allowed: standard.union(system).union(["Configuration"])),
     ImportRule(
@@ -77,14 +82,14 @@ enum ImportRules {
     excluding: ["Configuration", "Models"],
     allowed: standard.union(system).union(core).union(adapterNames).union([
       "ArgumentParser", "AsyncHTTPClient", "EmbeddedFiles", "Instrumentation", "Logging", "Metrics", "ModelFetching",
-      "NIOCore", "ServiceLifecycle", "Settings", "UnixSignals",
+      "NIOCore", "SchemaMigrations", "ServiceLifecycle", "Settings", "StorageBackups", "UnixSignals",
     ])
   )
 
   static let all = [domain, application, bootstrap] + adapters + parts
 
   /// C targets hold no Swift.
-  static let foldersWithoutSwift = ["Sources/CCrypt", "Sources/CGumbo", "Sources/CVectorMath"]
+  static let foldersWithoutSwift = ["Sources/CCrypt", "Sources/CGumbo", "Sources/CLibPQ", "Sources/CVectorMath"]
 
   static var adapterNames: [String] { adapters.map { String($0.folder.dropFirst("Sources/Adapters/".count)) } }
 

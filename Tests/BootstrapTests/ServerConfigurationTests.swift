@@ -46,6 +46,11 @@ struct ServerConfigurationTests {
     #expect(configuration.dataDirectory == "/home/ada/.local/share/opentier")
     #expect(configuration.embedding.modelDirectory == "/home/ada/.cache/opentier/models/all-MiniLM-L6-v2")
     #expect(configuration.databaseURL == nil)
+    #expect(configuration.database.migrations == .start)
+    #expect(configuration.database.maximumConnections == 10)
+    #expect(configuration.database.checkoutTimeout == .seconds(5))
+    #expect(configuration.ingestion.lease == .seconds(20))
+    #expect(configuration.eventRetention == .seconds(7 * 86_400))
     #expect(configuration.models.defaultName == "extractive")
     #expect(configuration.models.targets.isEmpty)
     #expect(configuration.egressAllowed.isEmpty)
@@ -102,6 +107,8 @@ struct ServerConfigurationTests {
         grpcPort: 9191
         data: ~/opentier-data
         databaseURL: "postgres://u:p@localhost/db"
+        database: { migrationURL: "postgresql://o:q@localhost/db", migrations: manual, maximumConnections: 20, tools: /opt/pg/bin }
+        events: { retention: 24h }
         models:
           default: local
           local: { provider: openai, baseURL: "http://127.0.0.1:11434/v1/", model: "llama3.2", apiKey: "${env:OLLAMA_KEY}" }
@@ -125,6 +132,13 @@ struct ServerConfigurationTests {
     #expect(configuration.profile == .production)
     #expect(configuration.dataDirectory == "/home/ada/opentier-data")
     #expect(configuration.databaseURL?.reveal() == "postgres://u:p@localhost/db")
+    #expect(configuration.database.migrationURL?.reveal() == "postgresql://o:q@localhost/db")
+    #expect(configuration.database.migrations == .manual)
+    #expect(configuration.database.maximumConnections == 20)
+    #expect(configuration.database.minimumConnections == 1)
+    #expect(configuration.database.tools == "/opt/pg/bin")
+    #expect(configuration.eventRetention == .seconds(86_400))
+    #expect(shown("database.migrationURL", in: configuration) == "<hidden>")
     #expect(configuration.models.defaultName == "local")
     #expect(configuration.models.targets.map(\.name) == ["gpt-4.1", "local"])
     let local = try #require(configuration.models.targets.last)

@@ -1,7 +1,8 @@
 """What all client tests share: the real binary, started on a free port.
 
-`OPENTIER_BINARY` names the binary (default `.build/debug/opentier`). What cannot be run for want of a program is
-skipped, visibly; where `CI` is set it fails instead.
+`OPENTIER_BINARY` names the binary (default `.build/debug/opentier`), `OPENTIER_TEST_POSTGRES_URL` a superuser of
+PostgreSQL and `OPENTIER_TEST_POSTGRES_BIN` the folder of its programs, as `scripts/postgres-server env` prints them.
+What cannot be run for want of a program is skipped, visibly; where `CI` is set it fails instead.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from typing import IO, NoReturn
 import httpx
 import pytest
 
+import support
+from postgres import PRODUCTION, Database, fresh_database, production
 from support import Provider
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,3 +146,55 @@ def provider() -> Iterator[Provider]:
     provider = Provider()
     yield provider
     provider.close()
+
+
+# The production profile
+
+
+@pytest.fixture(scope="session")
+def postgres_binaries() -> Path:
+    """The folder of PostgreSQL's programs, for tests that run a server of their own."""
+    folder = os.environ.get("OPENTIER_TEST_POSTGRES_BIN")
+    if not folder:
+        _unavailable("there are no programs of PostgreSQL: eval \"$(scripts/postgres-server start)\"")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> str:
+    """The superuser of the server that all tests share."""
+    url = os.environ.get("OPENTIER_TEST_POSTGRES_URL")
+    if not url:
+        _unavailable("there is no PostgreSQL: eval \"$(scripts/postgres-server start)\"")
+    return url
+
+
+@pytest.fixture
+def postgres(postgres_url: str, postgres_binaries: Path) -> Iterator[Database]:
+    """A fresh database on the shared server."""
+    with fresh_database(postgres_url, postgres_binaries) as database:
+        yield database
+
+
+@pytest.fixture
+def start_replica(
+    binary: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., support.Server]]:
+    """Starts replicas of the production profile, which run until the test is done: `start_replica(database_url)`."""
+    replicas: list[support.Server] = []
+
+    def start(url: str, config: str = PRODUCTION, **environment: str) -> support.Server:
+        replica = support.Server(
+            binary, tmp_path_factory.mktemp("replica"), config=config, profile="production",
+            environment=production(url, **environment))
+        replicas.append(replica)
+        return replica.start()
+
+    try:
+        yield start
+        for replica in replicas:
+            replica.close()
+    finally:
+        for replica in replicas:
+            if replica.process:
+                replica.kill()

@@ -142,6 +142,13 @@ class Server:
         body = answer.json()
         return Account(self, body["session"]["token"], body["user"])
 
+    def sign_in(self, email: str) -> Account:
+        answer = httpx.post(
+            f"{self.url}/api/v1/auth/signin", timeout=30, json={"email": email, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        return Account(self, body["session"]["token"], body["user"])
+
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Reads the database beside the server."""
         with contextlib.closing(sqlite3.connect(self.database, timeout=30)) as connection:
@@ -206,6 +213,10 @@ class Account:
     server: Server
     token: str
     user: dict[str, Any]
+
+    def at(self, server: Server) -> Account:
+        """The same session on another replica."""
+        return Account(server, self.token, self.user)
 
     def client(self, timeout: float = 60) -> httpx.Client:
         return httpx.Client(

@@ -24,7 +24,8 @@ from support import PASSWORD, QUICK, Provider, Server, clean_environment, reads_
 COMMANDS = [
     (), ("serve",), ("ingest",), ("search",), ("ask",), ("users",), ("users", "list"), ("users", "grant"),
     ("models",), ("models", "list"), ("models", "fetch"), ("migrate",), ("migrate", "up"), ("migrate", "down"),
-    ("migrate", "status"), ("config",), ("config", "show"), ("eval",), ("doctor",),
+    ("migrate", "status"), ("config",), ("config", "show"), ("eval",), ("doctor",), ("backup",), ("restore",),
+    ("jobs",), ("jobs", "list"), ("jobs", "show"), ("jobs", "retry"), ("events",), ("events", "tail"),
 ]
 MODEL_FILES = ("model.safetensors", "vocab.txt")
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

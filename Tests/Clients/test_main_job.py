@@ -244,10 +244,7 @@ def test_a_contributor_submits_and_an_admin_decides(ada: Account, fresh: Server)
 
 def test_sessions_are_listed_and_revoked_and_an_account_deleted(fresh: Server, ada: Account) -> None:
     eve = fresh.sign_up("eve")
-    again = httpx.post(
-        f"{fresh.url}/api/v1/auth/signin", timeout=30,
-        json={"email": "EVE@example.org", "password": "correct horse battery"}).json()
-    second = Account(fresh, again["session"]["token"], again["user"])
+    second = fresh.sign_in("EVE@example.org")
     sessions = eve.call("GET", "/auth/sessions")["sessions"]
     assert [session["current"] for session in sessions] == [False, True]
     assert all(session["ipAddress"] == "127.0.0.1" and "python-httpx" in session["userAgent"] for session in sessions)
@@ -255,27 +252,19 @@ def test_sessions_are_listed_and_revoked_and_an_account_deleted(fresh: Server, a
     ada.call("DELETE", f"/auth/sessions/{sessions[0]['id']}", status=404)
     eve.call("DELETE", f"/auth/sessions/{sessions[0]['id']}")
     second.call("GET", "/auth/me", status=401)
-    third = fresh_session(eve)
+    third = fresh.sign_in("eve@example.org")
     assert eve.call("DELETE", "/auth/sessions")["revoked"] == 2
     third.call("GET", "/auth/me", status=401)
-    last = fresh_session(eve)
+    last = fresh.sign_in("eve@example.org")
     last.call("POST", "/auth/signout")
     last.call("GET", "/auth/me", status=401)
-    gone = fresh_session(eve)
+    gone = fresh.sign_in("eve@example.org")
     gone.call("DELETE", "/auth/me")
     gone.call("GET", "/auth/me", status=401)
     refused = httpx.post(
         f"{fresh.url}/api/v1/auth/signin", timeout=30,
         json={"email": "eve@example.org", "password": "correct horse battery"})
     error_of(refused, 401, "unauthenticated")
-
-
-def fresh_session(account: Account) -> Account:
-    answer = httpx.post(
-        f"{account.server.url}/api/v1/auth/signin", timeout=30,
-        json={"email": account.user["email"], "password": "correct horse battery"})
-    assert answer.status_code == 200, answer.text
-    return Account(account.server, answer.json()["session"]["token"], account.user)
 
 
 def test_wrong_password_and_unknown_address_get_the_same_words(fresh: Server, ada: Account) -> None:

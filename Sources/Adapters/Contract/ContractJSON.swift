@@ -10,6 +10,9 @@ package enum ContractJSON {
   /// An account as `User`, on one line.
   package static func text(_ user: User) throws -> String { try Opentier_V1_User(user).jsonString() }
 
+  /// A job as `Job`, on one line.
+  package static func text(_ job: IngestionJob) throws -> String { try Opentier_V1_Job(job).jsonString() }
+
   /// An event of an answer as `StreamChatResponse`, on one line.
   package static func text(_ event: ChatEvent) throws -> String {
     try Opentier_V1_StreamChatResponse(event).jsonString()

@@ -1,6 +1,6 @@
 package import Application
 package import Domain
-import FoundationEssentials
+package import FoundationEssentials
 
 /// Documents in memory.
 package struct InMemoryDocumentRepository: DocumentRepository {
@@ -51,9 +51,12 @@ package struct InMemoryDocumentRepository: DocumentRepository {
     }
   }
 
-  package func delete(_ id: DocumentID, in organization: OrganizationID) async throws(StorageFailure) {
+  package func delete(
+    _ id: DocumentID, in organization: OrganizationID, at time: Date
+  ) async throws(StorageFailure) {
     try store.access { state throws(StorageFailure) in
       guard let row = state.documents[id], row.organizationID == organization else { throw .notFound }
+      let title = try state.currentRevision(of: row).revision.title
       for revisionID in row.revisionIDs {
         for chunkID in state.revisions[revisionID]?.chunkIDs ?? [] {
           state.chunks[chunkID] = nil
@@ -62,6 +65,7 @@ package struct InMemoryDocumentRepository: DocumentRepository {
         state.revisions[revisionID] = nil
       }
       state.documents[id] = nil
+      state.record(.deleted(id, title: title, in: organization, at: time))
     }
   }
 }

@@ -13,10 +13,7 @@ package struct InMemoryJobQueue: JobQueue {
     by worker: String, at time: Date, leaseFor duration: TimeInterval
   ) async throws(StorageFailure) -> ClaimedJob? {
     try store.access { state throws(StorageFailure) in
-      let due = state.jobs.values.filter { $0.isDue(at: time) }
-      guard var row = due.min(by: { ($0.job.createdAt, $0.job.id) < ($1.job.createdAt, $1.job.id) }) else {
-        return nil
-      }
+      guard var row = state.nextJob(at: time) else { return nil }
       guard let submission = state.submissions[row.job.submissionID]?.submission else {
         throw .corrupt("job \(row.job.id) has no submission")
       }
@@ -60,6 +57,7 @@ package struct InMemoryJobQueue: JobQueue {
       row.lease = nil
       row.runAfter = retryAt
       state.jobs[lease.jobID] = row
+      if retryAt == nil { state.record(.failed(row.job)) }
     }
   }
 
@@ -74,6 +72,16 @@ package struct InMemoryJobQueue: JobQueue {
 }
 
 extension StoreState {
+  /// The oldest job that is due of the tenant whose turn it is.
+  fileprivate func nextJob(at time: Date) -> JobRow? {
+    var running: [OrganizationID: Int] = [:]
+    for row in jobs.values where row.isLeased(at: time) { running[row.job.organizationID, default: 0] += 1 }
+    return jobs.values.filter { $0.isDue(at: time) }.min { left, right in
+      let (first, second) = (running[left.job.organizationID] ?? 0, running[right.job.organizationID] ?? 0)
+      return (first, left.job.createdAt, left.job.id) < (second, right.job.createdAt, right.job.id)
+    }
+  }
+
   /// The job of a lease that still holds.
   func leasedJob(_ lease: JobLease) throws(LeaseFailure) -> JobRow {
     guard let row = jobs[lease.jobID], row.job.organizationID == lease.organizationID,
@@ -86,9 +94,12 @@ extension StoreState {
 extension JobRow {
   /// Whether a worker may take it.
   fileprivate func isDue(at time: Date) -> Bool {
-    if let lease { return lease.expiresAt <= time }
+    if lease != nil { return !isLeased(at: time) }
     return job.state == .queued && (runAfter.map { $0 <= time } ?? true)
   }
+
+  /// Whether a worker has it.
+  fileprivate func isLeased(at time: Date) -> Bool { lease.map { time < $0.expiresAt } ?? false }
 }
 
 extension IngestionJob.State {

@@ -1,6 +1,6 @@
 package import Application
 package import Domain
-import FoundationEssentials
+package import FoundationEssentials
 
 /// Ingestion jobs in memory, as their submitters see them.
 package struct InMemoryJobRepository: JobRepository {
@@ -23,6 +23,18 @@ package struct InMemoryJobRepository: JobRepository {
         $0.organizationID == organization && (wanted == nil || $0.state == wanted)
       }
       return .newestFirst(found, page: page, time: \.createdAt, id: \.id)
+    }
+  }
+
+  package func retry(
+    _ id: JobID, in organization: OrganizationID, at time: Date
+  ) async throws(StorageFailure) -> IngestionJob {
+    try store.access { state throws(StorageFailure) in
+      guard let job = state.jobs[id]?.job, job.organizationID == organization else { throw .notFound }
+      guard job.state == .failed else { throw .conflict("state") }
+      let queued = job.with(state: .queued, attempts: 0, progress: [:], error: .some(nil), at: time)
+      state.jobs[id] = JobRow(job: queued)
+      return queued
     }
   }
 }

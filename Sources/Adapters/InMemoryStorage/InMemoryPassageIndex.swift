@@ -40,7 +40,9 @@ package struct InMemoryPassageIndex: PassageIndex {
     }
   }
 
-  package func unembedded(by model: String, limit: Int) async throws(StorageFailure) -> [Passage] {
+  package func unembedded(
+    by model: String, limit: Int
+  ) async throws(StorageFailure) -> UnembeddedPassages? {
     try store.access { state in
       let rows = state.chunks.values.compactMap { row in
         state.revisions[row.revisionID].flatMap { revision in
@@ -48,18 +50,22 @@ package struct InMemoryPassageIndex: PassageIndex {
             ? (row: row, revision: revision.revision) : nil
         }
       }
-      return
-        rows.sorted {
-          ($0.revision.publishedAt, $0.revision.id, $0.row.chunk.ordinal)
-            < ($1.revision.publishedAt, $1.revision.id, $1.row.chunk.ordinal)
-        }
-        .prefix(max(limit, 0)).compactMap { state.passage($0.row) }
+      let sorted = rows.sorted {
+        ($0.revision.publishedAt, $0.revision.id, $0.row.chunk.ordinal)
+          < ($1.revision.publishedAt, $1.revision.id, $1.row.chunk.ordinal)
+      }
+      guard limit > 0, let tenant = sorted.first?.row.organizationID else { return nil }
+      return UnembeddedPassages(
+        organizationID: tenant,
+        passages: sorted.filter { $0.row.organizationID == tenant }.prefix(limit).compactMap { state.passage($0.row) })
     }
   }
 
-  package func store(_ embeddings: [ChunkID: Embedding], model: String) async throws(StorageFailure) {
+  package func store(
+    _ embeddings: [ChunkID: Embedding], model: String, in organization: OrganizationID
+  ) async throws(StorageFailure) {
     try store.access { state throws(StorageFailure) in
-      let live = embeddings.filter { state.chunks[$0.key] != nil }
+      let live = embeddings.filter { state.chunks[$0.key]?.organizationID == organization }
       guard state.fits(live.values, model: model) else { throw .conflict("dimensions") }
       state.insert(live, model: model)
     }

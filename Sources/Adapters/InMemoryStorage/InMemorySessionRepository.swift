@@ -27,24 +27,32 @@ package struct InMemorySessionRepository: SessionRepository {
     }
   }
 
-  package func sessions(of user: UserID, at time: Date) async throws(StorageFailure) -> [Session] {
+  package func sessions(
+    of user: UserID, in organization: OrganizationID, at time: Date
+  ) async throws(StorageFailure) -> [Session] {
     try store.access { state in
       state.sessions.values.map(\.session)
-        .filter { $0.userID == user && time < $0.expiresAt }
+        .filter { $0.isSession(of: user, in: organization) && time < $0.expiresAt }
         .sorted { ($1.createdAt, $1.id) < ($0.createdAt, $0.id) }
     }
   }
 
-  package func delete(_ id: SessionID, of user: UserID) async throws(StorageFailure) {
+  package func delete(
+    _ id: SessionID, of user: UserID, in organization: OrganizationID
+  ) async throws(StorageFailure) {
     try store.access { state throws(StorageFailure) in
-      guard state.sessions[id]?.session.userID == user else { throw .notFound }
+      guard let session = state.sessions[id]?.session, session.isSession(of: user, in: organization) else {
+        throw .notFound
+      }
       state.sessions[id] = nil
     }
   }
 
   @discardableResult
-  package func deleteAll(of user: UserID) async throws(StorageFailure) -> Int {
-    try store.access { state in Self.remove(from: &state) { $0.userID == user } }
+  package func deleteAll(
+    of user: UserID, in organization: OrganizationID
+  ) async throws(StorageFailure) -> Int {
+    try store.access { state in Self.remove(from: &state) { $0.isSession(of: user, in: organization) } }
   }
 
   @discardableResult
@@ -56,5 +64,11 @@ package struct InMemorySessionRepository: SessionRepository {
     let before = state.sessions.count
     state.sessions = state.sessions.filter { !isGone($0.value.session) }
     return before - state.sessions.count
+  }
+}
+
+extension Session {
+  fileprivate func isSession(of user: UserID, in organization: OrganizationID) -> Bool {
+    userID == user && organizationID == organization
   }
 }

@@ -21,6 +21,8 @@ package struct InMemoryStorage: Sendable {
   package let jobs: any JobRepository
   /// The chunks, for search.
   package let passages: any PassageIndex
+  /// What happened, for those who follow it.
+  package let outbox: any EventOutbox
 
   /// Makes an empty store.
   package init() {
@@ -33,5 +35,6 @@ package struct InMemoryStorage: Sendable {
     jobQueue = InMemoryJobQueue(store)
     jobs = InMemoryJobRepository(store)
     passages = InMemoryPassageIndex(store)
+    outbox = InMemoryEventOutbox(store)
   }
 }

@@ -15,6 +15,7 @@ package struct InMemorySubmissionRepository: SubmissionRepository {
     try store.access { state throws(StorageFailure) in
       guard state.submissions[submission.id] == nil else { throw .conflict("submission") }
       state.submissions[submission.id] = SubmissionRow(submission: submission, content: content)
+      state.record(.created(submission))
     }
   }
 
@@ -57,6 +58,7 @@ package struct InMemorySubmissionRepository: SubmissionRepository {
         state.jobs[job.id] = JobRow(job: job)
       }
       state.submissions[id]?.submission = decided
+      if let event = DomainEvent.reviewed(decided) { state.record(event) }
       return decision
     }
   }

@@ -23,8 +23,10 @@ package struct InMemoryUserRepository: UserRepository {
     }
   }
 
-  package func user(_ id: UserID) async throws(StorageFailure) -> User? {
-    try store.access { $0.users[id]?.user }
+  package func user(_ id: UserID, in organization: OrganizationID) async throws(StorageFailure) -> User? {
+    try store.access { state in
+      state.users[id].flatMap { $0.user.organizationID == organization ? $0.user : nil }
+    }
   }
 
   package func credentials(
@@ -44,9 +46,11 @@ package struct InMemoryUserRepository: UserRepository {
     }
   }
 
-  package func setRole(_ role: UserRole, of id: UserID, at time: Date) async throws(StorageFailure) -> User {
+  package func setRole(
+    _ role: UserRole, of id: UserID, in organization: OrganizationID, at time: Date
+  ) async throws(StorageFailure) -> User {
     try store.access { state throws(StorageFailure) in
-      var user = try Self.liveUser(id, in: state)
+      var user = try Self.liveUser(id, in: organization, state)
       user.role = role
       user.updatedAt = time
       state.users[id]?.user = user
@@ -55,9 +59,11 @@ package struct InMemoryUserRepository: UserRepository {
     }
   }
 
-  package func delete(_ id: UserID, at time: Date) async throws(StorageFailure) {
+  package func delete(
+    _ id: UserID, in organization: OrganizationID, at time: Date
+  ) async throws(StorageFailure) {
     try store.access { state throws(StorageFailure) in
-      var user = try Self.liveUser(id, in: state)
+      var user = try Self.liveUser(id, in: organization, state)
       user.deletedAt = time
       user.updatedAt = time
       state.users[id]?.user = user
@@ -65,8 +71,12 @@ package struct InMemoryUserRepository: UserRepository {
     }
   }
 
-  private static func liveUser(_ id: UserID, in state: StoreState) throws(StorageFailure) -> User {
-    guard let user = state.users[id]?.user, user.deletedAt == nil else { throw .notFound }
+  private static func liveUser(
+    _ id: UserID, in organization: OrganizationID, _ state: StoreState
+  ) throws(StorageFailure) -> User {
+    guard let user = state.users[id]?.user, user.organizationID == organization, user.deletedAt == nil else {
+      throw .notFound
+    }
     return user
   }
 }

@@ -35,13 +35,14 @@ extension StoreState {
     if let previous { revisions[previous.id]?.revision = previous.superseded(at: publishedAt) }
     document.revisionIDs.append(draft.revisionID)
     documents[document.id] = document
-    revisions[draft.revisionID] = RevisionRow(
-      revision: DocumentRevision(
-        id: draft.revisionID, documentID: document.id, number: (previous?.number ?? 0) + 1, title: draft.title,
-        mediaType: draft.mediaType, contentHash: draft.contentHash, byteCount: draft.text.utf8.count,
-        submissionID: submission.id, submittedBy: submission.contributorID, approvedBy: approver,
-        publishedAt: publishedAt, supersededAt: nil),
-      text: draft.text, metadata: submission.metadata, chunkIDs: draft.chunks.map(\.id))
+    let revision = DocumentRevision(
+      id: draft.revisionID, documentID: document.id, number: (previous?.number ?? 0) + 1, title: draft.title,
+      mediaType: draft.mediaType, contentHash: draft.contentHash, byteCount: draft.text.utf8.count,
+      submissionID: submission.id, submittedBy: submission.contributorID, approvedBy: approver,
+      publishedAt: publishedAt, supersededAt: nil)
+    revisions[revision.id] = RevisionRow(
+      revision: revision, text: draft.text, metadata: submission.metadata, chunkIDs: draft.chunks.map(\.id))
+    record(.published(revision, in: document.organizationID))
     for chunk in draft.chunks {
       chunks[chunk.id] = ChunkRow(
         chunk: chunk, documentID: document.id, revisionID: draft.revisionID, organizationID: document.organizationID,

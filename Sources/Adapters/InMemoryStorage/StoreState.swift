@@ -10,12 +10,17 @@ struct StoreState: Sendable {
   var messages: [MessageID: ChatMessage] = [:]
   var submissions: [SubmissionID: SubmissionRow] = [:]
   var jobs: [JobID: JobRow] = [:]
+  /// In the order in which they were written.
+  var outbox: [OutboxRow] = []
   var documents: [DocumentID: DocumentRow] = [:]
   var revisions: [RevisionID: RevisionRow] = [:]
   var chunks: [ChunkID: ChunkRow] = [:]
   var vectors: [String: [ChunkID: Embedding]] = [:]
   /// The width of each model's vectors, as the first ones had it.
   var dimensions: [String: Int] = [:]
+
+  /// Writes an event, for the change of which the caller makes the rest.
+  mutating func record(_ event: DomainEvent) { outbox.append(OutboxRow(event: event)) }
 
   /// The name that others see of a user, deleted or not; its id where there is no such account.
   func displayName(of user: UserID) -> String { users[user]?.user.displayName ?? user.description }
@@ -50,6 +55,19 @@ struct JobRow: Sendable {
     let worker: String
     let token: UUID
     var expiresAt: Date
+  }
+}
+
+/// An event and whether somebody has it.
+struct OutboxRow: Sendable {
+  let event: DomainEvent
+  var lease: Lease?
+  var isDelivered = false
+
+  /// Which claim holds the event until when.
+  struct Lease: Sendable {
+    let token: UUID
+    let expiresAt: Date
   }
 }
 

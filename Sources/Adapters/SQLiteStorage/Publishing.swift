@@ -41,6 +41,7 @@ extension Database {
       try insert(Array(zip(chunks, draft.embeddings)), model: model)
       try logVectorChange(ofRevision: row)
     }
+    try record(.published(revision, in: submission.organizationID))
     return target == nil ? .created(revision.documentID, revision.id) : .revised(revision.documentID, revision.id)
   }
 

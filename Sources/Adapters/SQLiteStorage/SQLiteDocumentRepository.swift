@@ -1,6 +1,6 @@
 package import Application
 package import Domain
-import FoundationEssentials
+package import FoundationEssentials
 import GRDB
 
 /// Documents in SQLite.
@@ -65,18 +65,24 @@ package struct SQLiteDocumentRepository: DocumentRepository {
     }
   }
 
-  package func delete(_ id: DocumentID, in organization: OrganizationID) async throws(StorageFailure) {
+  package func delete(
+    _ id: DocumentID, in organization: OrganizationID, at time: Date
+  ) async throws(StorageFailure) {
     try await database.write { db in
-      let revisions = try Int64.fetchAll(
-        db, sql: "SELECT row_id FROM document_revisions WHERE document_id = ? AND organization_id = ?",
+      let revisions = try Row.fetchAll(
+        db,
+        sql: """
+          SELECT row_id, title FROM document_revisions WHERE document_id = ? AND organization_id = ? ORDER BY number
+          """,
         arguments: [id.sql, organization.sql])
-      guard !revisions.isEmpty else { throw StorageFailure.notFound }
+      guard let last = revisions.last else { throw StorageFailure.notFound }
       for revision in revisions {
-        try db.unindexWords(ofRevision: revision)
-        try db.logVectorChange(ofRevision: revision)
+        try db.unindexWords(ofRevision: try revision.value("row_id"))
+        try db.logVectorChange(ofRevision: try revision.value("row_id"))
       }
       // Revisions, chunks and vectors go with it, by their foreign keys.
       try db.execute(sql: "DELETE FROM documents WHERE id = ?", arguments: [id.sql])
+      try db.record(.deleted(id, title: try last.value("title"), in: organization, at: time))
     }
   }
 }

@@ -81,16 +81,18 @@ package struct SQLiteJobQueue: JobQueue {
   ) async throws(LeaseFailure) {
     try await database.writeUnderLease { db in
       let job = try db.leasedJob(lease)
-      try db.execute(
+      let failed = try Row.fetchOne(
+        db,
         sql: """
           UPDATE ingestion_jobs SET state = ?, error = ?, run_after = ?, lease_owner = NULL, lease_token = NULL,
             lease_expires_at = NULL, updated_at = ?
-          WHERE id = ?
+          WHERE id = ? RETURNING *
           """,
         arguments: [
           (retryAt == nil ? IngestionJob.State.failed : .queued).rawValue.sql, reason.sql, retryAt.sql, time.sql,
           job.id.sql,
         ])
+      if retryAt == nil, let failed { try db.record(.failed(try IngestionJob(row: failed))) }
     }
   }
 
@@ -119,17 +121,35 @@ extension Publication {
 }
 
 extension Database {
-  /// The oldest job that is due.
+  /// The oldest job that is due of the tenant whose turn it is.
+  ///
+  /// The tenants with open jobs are found one by one, each by one step into the index, so that the time goes with their
+  /// number and not with that of the jobs. The indexes are named because SQLite would rather take a covering one that
+  /// holds all jobs that ever were: 8 ms instead of 0.02 with 50,000 of them.
   fileprivate func nextJob(at time: Date) throws -> JobID? {
     try Row.fetchOne(
       self,
       sql: """
-        SELECT id FROM ingestion_jobs
-        WHERE state NOT IN ('indexed', 'failed')
-          AND (lease_expires_at <= ? OR (lease_token IS NULL AND (run_after IS NULL OR run_after <= ?)))
-        ORDER BY created_at, id LIMIT 1
+        WITH RECURSIVE tenants (id) AS (
+          SELECT min(organization_id) FROM ingestion_jobs INDEXED BY ingestion_jobs_open
+          WHERE state NOT IN ('indexed', 'failed')
+          UNION ALL
+          SELECT (
+            SELECT min(organization_id) FROM ingestion_jobs INDEXED BY ingestion_jobs_open
+            WHERE state NOT IN ('indexed', 'failed') AND organization_id > tenants.id)
+          FROM tenants WHERE tenants.id IS NOT NULL)
+        SELECT j.id FROM tenants CROSS JOIN ingestion_jobs AS j ON j.id = (
+          SELECT id FROM ingestion_jobs INDEXED BY ingestion_jobs_open
+          WHERE state NOT IN ('indexed', 'failed') AND organization_id = tenants.id
+            AND (lease_expires_at <= :now OR (lease_token IS NULL AND (run_after IS NULL OR run_after <= :now)))
+          ORDER BY created_at, id LIMIT 1)
+        ORDER BY (
+          SELECT count(*) FROM ingestion_jobs INDEXED BY ingestion_jobs_leased
+          WHERE organization_id = tenants.id AND lease_token IS NOT NULL AND lease_expires_at > :now),
+          j.created_at, j.id
+        LIMIT 1
         """,
-      arguments: [time.sql, time.sql]
+      arguments: ["now": time.sql]
     ).map { try $0.id("id") }
   }
 

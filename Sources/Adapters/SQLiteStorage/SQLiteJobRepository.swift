@@ -1,6 +1,6 @@
 package import Application
 package import Domain
-import FoundationEssentials
+package import FoundationEssentials
 import GRDB
 
 /// Ingestion jobs in SQLite, as their submitters see them.
@@ -28,6 +28,26 @@ package struct SQLiteJobRepository: JobRepository {
       return try Page.fetch(
         db, select: "SELECT * FROM ingestion_jobs", where: conditions, time: "created_at", page: page,
         read: IngestionJob.init(row:))
+    }
+  }
+
+  package func retry(
+    _ id: JobID, in organization: OrganizationID, at time: Date
+  ) async throws(StorageFailure) -> IngestionJob {
+    try await database.write { db in
+      let queued = try Row.fetchOne(
+        db,
+        sql: """
+          UPDATE ingestion_jobs SET state = 'queued', attempts = 0, progress = '{}', error = NULL, run_after = NULL,
+            updated_at = ?
+          WHERE id = ? AND organization_id = ? AND state = 'failed' RETURNING *
+          """,
+        arguments: [time.sql, id.sql, organization.sql])
+      if let queued { return try IngestionJob(row: queued) }
+      let found = try Row.fetchOne(
+        db, sql: "SELECT 1 FROM ingestion_jobs WHERE id = ? AND organization_id = ?",
+        arguments: [id.sql, organization.sql])
+      throw found == nil ? StorageFailure.notFound : .conflict("state")
     }
   }
 }

@@ -1,7 +1,7 @@
 import Domain
-import EmbeddedFiles
 package import FoundationEssentials
 import GRDB
+package import SchemaMigrations
 
 /// Brings the schema of a SQLite file up to date, or takes steps back.
 ///
@@ -17,10 +17,9 @@ package struct SQLiteMigrator: Sendable {
   /// - Parameter busyTimeout: how long to wait for another process, in seconds.
   /// - Throws: `.malformed` when the binary carries none.
   package init(path: String, busyTimeout: Double = SQLiteDatabase.defaultBusyTimeout) throws(MigrationFailure) {
-    let folder = "migrations/sqlite"
-    let files = EmbeddedFiles.files(in: folder)
-    guard !files.isEmpty else { throw .malformed(folder) }
-    try self.init(path: path, busyTimeout: busyTimeout, files: files)
+    self.path = path
+    self.busyTimeout = busyTimeout
+    migrations = try Migration.embedded(in: "migrations/sqlite")
   }
 
   /// A migrator with other files, each by its path.
@@ -57,18 +56,13 @@ package struct SQLiteMigrator: Sendable {
   /// All migrations, the earliest first, and whether they were applied.
   package func status() throws(MigrationFailure) -> [MigrationStatus] {
     try connected { queue throws(MigrationFailure) in
-      var applied: [String: Applied] = [:]
+      var status: [MigrationStatus] = []
       _ = try step(in: queue) { db throws(MigrationFailure) in
-        applied = try check(appliedMigrations(db))
+        status = try history(db).status
         return nil
       }
-      return migrations.map { MigrationStatus(name: $0.name, appliedAt: applied[$0.name]?.time) }
+      return status
     }
-  }
-
-  private struct Applied {
-    let checksum: String
-    let time: Date
   }
 
   private func connected<Value>(
@@ -120,8 +114,7 @@ package struct SQLiteMigrator: Sendable {
   }
 
   private func applyNext(_ db: Database) throws(MigrationFailure) -> String? {
-    let applied = try check(appliedMigrations(db))
-    guard let next = migrations.first(where: { applied[$0.name] == nil }) else { return nil }
+    guard let next = try history(db).next else { return nil }
     try run(next.up, of: next, in: db) { db in
       try db.execute(
         sql: "INSERT INTO schema_migrations (name, checksum, applied_at) VALUES (?, ?, ?)",
@@ -131,8 +124,7 @@ package struct SQLiteMigrator: Sendable {
   }
 
   private func revertLast(_ db: Database) throws(MigrationFailure) -> String? {
-    let applied = try check(appliedMigrations(db))
-    guard let last = migrations.last(where: { applied[$0.name] != nil }) else { return nil }
+    guard let last = try history(db).last else { return nil }
     try run(last.down, of: last, in: db) { db in
       try db.execute(sql: "DELETE FROM schema_migrations WHERE name = ?", arguments: [last.name])
     }
@@ -151,34 +143,17 @@ package struct SQLiteMigrator: Sendable {
     }
   }
 
-  private func appliedMigrations(_ db: Database) throws(MigrationFailure) -> [String: Applied] {
+  private func history(_ db: Database) throws(MigrationFailure) -> MigrationHistory {
+    let applied: [AppliedMigration]
     do {
-      var applied: [String: Applied] = [:]
-      for row in try Row.fetchAll(db, sql: "SELECT name, checksum, applied_at FROM schema_migrations") {
-        applied[try row.value("name")] = Applied(
-          checksum: try row.value("checksum"), time: try row.time("applied_at"))
+      applied = try Row.fetchAll(db, sql: "SELECT name, checksum, applied_at FROM schema_migrations").map { row in
+        AppliedMigration(
+          name: try row.value("name"), checksum: try row.value("checksum"), time: try row.time("applied_at"))
       }
-      return applied
     } catch {
       throw .unavailable(Self.reason(error))
     }
-  }
-
-  /// Refuses a database that these files did not make.
-  private func check(_ applied: [String: Applied]) throws(MigrationFailure) -> [String: Applied] {
-    let known = Dictionary(uniqueKeysWithValues: migrations.map { ($0.name, $0) })
-    for name in applied.keys.sorted() {
-      guard let migration = known[name] else {
-        throw (migrations.last.map { $0.name < name } ?? true) ? .newerDatabase(name) : .missing(name)
-      }
-      guard migration.checksum == applied[name]?.checksum else { throw .changed(name) }
-    }
-    if let last = applied.keys.max(),
-      let skipped = migrations.first(where: { $0.name < last && applied[$0.name] == nil })
-    {
-      throw .outOfOrder(skipped.name)
-    }
-    return applied
+    return try MigrationHistory(of: migrations, applied: applied)
   }
 
   private static func reason(_ error: any Error) -> String {

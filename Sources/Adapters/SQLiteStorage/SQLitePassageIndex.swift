@@ -62,33 +62,42 @@ package struct SQLitePassageIndex: PassageIndex {
     }
   }
 
-  package func unembedded(by model: String, limit: Int) async throws(StorageFailure) -> [Passage] {
-    try await database.read { db in
-      try Row.fetchAll(
-        db,
-        // In this order, the first rows are found without looking at the others.
-        sql: """
-          SELECT \(Passage.columns)
-          FROM document_revisions AS r CROSS JOIN document_chunks AS c ON c.revision_row_id = r.row_id
-          \(Passage.people)
-          WHERE r.superseded_at IS NULL AND NOT EXISTS (
-            SELECT 1 FROM chunk_vectors AS v JOIN embedding_models AS m ON m.row_id = v.model_row_id
-            WHERE v.chunk_row_id = c.row_id AND m.name = ?)
-          ORDER BY r.published_at, r.id, c.ordinal LIMIT ?
-          """,
-        arguments: [model.sql, max(limit, 0)]
+  package func unembedded(
+    by model: String, limit: Int
+  ) async throws(StorageFailure) -> UnembeddedPassages? {
+    guard limit > 0 else { return nil }
+    return try await database.read { db in
+      // In this order, the first rows are found without looking at the others.
+      let gaps = """
+        FROM document_revisions AS r CROSS JOIN document_chunks AS c ON c.revision_row_id = r.row_id
+        \(Passage.people)
+        WHERE r.superseded_at IS NULL AND NOT EXISTS (
+          SELECT 1 FROM chunk_vectors AS v JOIN embedding_models AS m ON m.row_id = v.model_row_id
+          WHERE v.chunk_row_id = c.row_id AND m.name = :model)
+        """
+      let order = "ORDER BY r.published_at, r.id, c.ordinal"
+      let oldest = try Row.fetchOne(
+        db, sql: "SELECT r.organization_id \(gaps) \(order) LIMIT 1", arguments: ["model": model.sql])
+      guard let tenant = try oldest?.id("organization_id", of: Organization.self) else { return nil }
+      let passages = try Row.fetchAll(
+        db, sql: "SELECT \(Passage.columns) \(gaps) AND r.organization_id = :tenant \(order) LIMIT :limit",
+        arguments: ["model": model.sql, "tenant": tenant.sql, "limit": limit]
       ).map(Passage.init(row:))
+      return UnembeddedPassages(organizationID: tenant, passages: passages)
     }
   }
 
-  package func store(_ embeddings: [ChunkID: Embedding], model: String) async throws(StorageFailure) {
+  package func store(
+    _ embeddings: [ChunkID: Embedding], model: String, in organization: OrganizationID
+  ) async throws(StorageFailure) {
     guard !embeddings.isEmpty else { return }
     try await database.write { db in
       var rows: [(Int64, Embedding)] = []
       var revisions: Set<Int64> = []
       for (id, embedding) in embeddings {
         let row = try Row.fetchOne(
-          db, sql: "SELECT row_id, revision_row_id FROM document_chunks WHERE id = ?", arguments: [id.sql])
+          db, sql: "SELECT row_id, revision_row_id FROM document_chunks WHERE id = ? AND organization_id = ?",
+          arguments: [id.sql, organization.sql])
         guard let row else { continue }
         rows.append((try row.value("row_id"), embedding))
         revisions.insert(try row.value("revision_row_id"))

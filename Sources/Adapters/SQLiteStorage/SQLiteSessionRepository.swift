@@ -38,27 +38,39 @@ package struct SQLiteSessionRepository: SessionRepository {
     }
   }
 
-  package func sessions(of user: UserID, at time: Date) async throws(StorageFailure) -> [Session] {
+  package func sessions(
+    of user: UserID, in organization: OrganizationID, at time: Date
+  ) async throws(StorageFailure) -> [Session] {
     try await database.read { db in
       try Row.fetchAll(
         db,
-        sql: "SELECT * FROM sessions WHERE user_id = ? AND expires_at > ? ORDER BY created_at DESC, id DESC",
-        arguments: [user.sql, time.sql]
+        sql: """
+          SELECT * FROM sessions WHERE user_id = ? AND organization_id = ? AND expires_at > ?
+          ORDER BY created_at DESC, id DESC
+          """,
+        arguments: [user.sql, organization.sql, time.sql]
       ).map(Session.init(row:))
     }
   }
 
-  package func delete(_ id: SessionID, of user: UserID) async throws(StorageFailure) {
+  package func delete(
+    _ id: SessionID, of user: UserID, in organization: OrganizationID
+  ) async throws(StorageFailure) {
     try await database.write { db in
-      try db.execute(sql: "DELETE FROM sessions WHERE id = ? AND user_id = ?", arguments: [id.sql, user.sql])
+      try db.execute(
+        sql: "DELETE FROM sessions WHERE id = ? AND user_id = ? AND organization_id = ?",
+        arguments: [id.sql, user.sql, organization.sql])
       guard db.changesCount == 1 else { throw StorageFailure.notFound }
     }
   }
 
   @discardableResult
-  package func deleteAll(of user: UserID) async throws(StorageFailure) -> Int {
+  package func deleteAll(
+    of user: UserID, in organization: OrganizationID
+  ) async throws(StorageFailure) -> Int {
     try await database.write { db in
-      try db.execute(sql: "DELETE FROM sessions WHERE user_id = ?", arguments: [user.sql])
+      try db.execute(
+        sql: "DELETE FROM sessions WHERE user_id = ? AND organization_id = ?", arguments: [user.sql, organization.sql])
       return db.changesCount
     }
   }

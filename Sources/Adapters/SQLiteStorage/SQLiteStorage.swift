@@ -21,6 +21,8 @@ package struct SQLiteStorage: Sendable {
   package let jobs: any JobRepository
   /// The chunks, for search.
   package let passages: any PassageIndex
+  /// What happened, for those who follow it.
+  package let outbox: any EventOutbox
 
   private let database: SQLiteDatabase
   private let vectors: VectorIndex
@@ -49,6 +51,7 @@ package struct SQLiteStorage: Sendable {
     jobQueue = SQLiteJobQueue(database)
     jobs = SQLiteJobRepository(database)
     passages = SQLitePassageIndex(database, vectors: vectors)
+    outbox = SQLiteEventOutbox(database)
   }
 
   /// Whether the file answers: for readiness checks.

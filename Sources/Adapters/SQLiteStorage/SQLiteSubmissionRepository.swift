@@ -35,6 +35,7 @@ package struct SQLiteSubmissionRepository: SubmissionRepository {
           sql: "INSERT INTO submission_payloads (submission_id, bytes) VALUES (?, ?)",
           arguments: [submission.id.sql, payload])
       }
+      try db.record(.created(submission))
     }
   }
 
@@ -92,6 +93,7 @@ package struct SQLiteSubmissionRepository: SubmissionRepository {
           decided.jobID.sql, id.sql, organization.sql,
         ])
       if let job { try db.insert(job) }
+      if let event = DomainEvent.reviewed(decided) { try db.record(event) }
       return decision
     }
   }

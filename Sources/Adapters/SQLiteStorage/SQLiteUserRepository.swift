@@ -33,9 +33,11 @@ package struct SQLiteUserRepository: UserRepository {
     }
   }
 
-  package func user(_ id: UserID) async throws(StorageFailure) -> User? {
+  package func user(_ id: UserID, in organization: OrganizationID) async throws(StorageFailure) -> User? {
     try await database.read { db in
-      try Row.fetchOne(db, sql: "SELECT * FROM users WHERE id = ?", arguments: [id.sql]).map(User.init(row:))
+      try Row.fetchOne(
+        db, sql: "SELECT * FROM users WHERE id = ? AND organization_id = ?", arguments: [id.sql, organization.sql]
+      ).map(User.init(row:))
     }
   }
 
@@ -63,22 +65,32 @@ package struct SQLiteUserRepository: UserRepository {
     }
   }
 
-  package func setRole(_ role: UserRole, of id: UserID, at time: Date) async throws(StorageFailure) -> User {
+  package func setRole(
+    _ role: UserRole, of id: UserID, in organization: OrganizationID, at time: Date
+  ) async throws(StorageFailure) -> User {
     try await database.write { db in
       let changed = try Row.fetchOne(
-        db, sql: "UPDATE users SET role = ?, updated_at = ? WHERE id = ? AND deleted_at IS NULL RETURNING *",
-        arguments: [role.rawValue.sql, time.sql, id.sql])
+        db,
+        sql: """
+          UPDATE users SET role = ?, updated_at = ? WHERE id = ? AND organization_id = ? AND deleted_at IS NULL
+          RETURNING *
+          """,
+        arguments: [role.rawValue.sql, time.sql, id.sql, organization.sql])
       guard let changed else { throw StorageFailure.notFound }
       try db.execute(sql: "DELETE FROM sessions WHERE user_id = ?", arguments: [id.sql])
       return try User(row: changed)
     }
   }
 
-  package func delete(_ id: UserID, at time: Date) async throws(StorageFailure) {
+  package func delete(
+    _ id: UserID, in organization: OrganizationID, at time: Date
+  ) async throws(StorageFailure) {
     try await database.write { db in
       try db.execute(
-        sql: "UPDATE users SET deleted_at = ?, updated_at = ? WHERE id = ? AND deleted_at IS NULL",
-        arguments: [time.sql, time.sql, id.sql])
+        sql: """
+          UPDATE users SET deleted_at = ?, updated_at = ? WHERE id = ? AND organization_id = ? AND deleted_at IS NULL
+          """,
+        arguments: [time.sql, time.sql, id.sql, organization.sql])
       guard db.changesCount == 1 else { throw StorageFailure.notFound }
       try db.execute(sql: "DELETE FROM sessions WHERE user_id = ?", arguments: [id.sql])
     }

@@ -1,4 +1,5 @@
 package import Domain
+package import FoundationEssentials
 
 /// Published documents. Publishing is the job queue's, in the transaction that ends the job.
 package protocol DocumentRepository: Sendable {
@@ -22,9 +23,9 @@ package protocol DocumentRepository: Sendable {
     of id: DocumentID, revision: RevisionID?, in organization: OrganizationID
   ) async throws(StorageFailure) -> (revision: DocumentRevision, text: String)
 
-  /// Deletes a document with all revisions, chunks and vectors, in one transaction; search no longer finds it from then
-  /// on. Messages that cited it keep what they quoted.
+  /// Deletes a document with all revisions, chunks and vectors, in one transaction that also writes the event
+  /// `document.deleted`; search no longer finds it from then on. Messages that cited it keep what they quoted.
   ///
   /// - Throws: `.notFound`.
-  func delete(_ id: DocumentID, in organization: OrganizationID) async throws(StorageFailure)
+  func delete(_ id: DocumentID, in organization: OrganizationID, at time: Date) async throws(StorageFailure)
 }

@@ -95,7 +95,12 @@ package enum LeaseFailure: Error, Hashable, Sendable {
 
 /// The durable queue of ingestion jobs, as its workers see it.
 package protocol JobQueue: Sendable {
-  /// Claims the oldest job that is due: queued with its delay over, or running under a lease that has run out.
+  /// Claims a job that is due: queued with its delay over, or running under a lease that has run out.
+  ///
+  /// The tenants take turns: it is a job of the tenant that has the fewest running jobs, counting leases that hold at
+  /// `time`, of that tenant the oldest job that is due. Among tenants that run as many, the oldest job decides. A job is
+  /// older than another by `createdAt`, then by id. Claims that run at the same moment need not count each other; a job
+  /// still goes to one of them.
   ///
   /// - Parameters:
   ///   - worker: names the worker, for people.
@@ -116,12 +121,13 @@ package protocol JobQueue: Sendable {
   /// The document is the one that the submission names, else the tenant's one with the same source, else a new one. The
   /// same bytes as that document's current revision, or (with no document named and none of that source) as the current
   /// revision of any document of the tenant, change nothing and end the job with what is there. From then on the
-  /// submission names the document.
+  /// submission names the document. A revision that is new is an event, `document.published` or `document.revised`.
   func publish(
     _ draft: RevisionDraft, under lease: JobLease, at time: Date
   ) async throws(LeaseFailure) -> Publication
 
-  /// Records a failed attempt: queued again for `retryAt`, or failed for good when that is `nil`.
+  /// Records a failed attempt: queued again for `retryAt`, or failed for good when that is `nil`, which is an event,
+  /// `job.failed`.
   func fail(_ reason: String, retryAt: Date?, under lease: JobLease, at time: Date) async throws(LeaseFailure)
 
   /// Hands a job back untouched, as a worker does that is told to stop; the attempt does not count.
@@ -137,4 +143,11 @@ package protocol JobRepository: Sendable {
   func jobs(
     in organization: OrganizationID, state: IngestionJob.State?, page: PageRequest
   ) async throws(StorageFailure) -> Page<IngestionJob>
+
+  /// Queues a failed job again, due at once, as if it had never been tried: without attempts, progress and error. Its
+  /// place in the queue stays that of its `createdAt`.
+  ///
+  /// - Returns: the job as it is then.
+  /// - Throws: `.notFound` when the tenant has no such job; `.conflict("state")` when it is not failed.
+  func retry(_ id: JobID, in organization: OrganizationID, at time: Date) async throws(StorageFailure) -> IngestionJob
 }

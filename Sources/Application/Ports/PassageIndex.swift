@@ -1,5 +1,19 @@
 package import Domain
 
+/// Passages of one tenant that lack a vector.
+package struct UnembeddedPassages: Sendable {
+  /// The tenant.
+  package let organizationID: OrganizationID
+  /// The passages, at least one.
+  package let passages: [Passage]
+
+  /// Makes a batch.
+  package init(organizationID: OrganizationID, passages: [Passage]) {
+    self.organizationID = organizationID
+    self.passages = passages
+  }
+}
+
 /// Finds chunks among the visible revisions of one tenant.
 package protocol PassageIndex: Sendable {
   /// The chunks that best match the query's words by BM25 (k1 1.2, b 0.75, words stemmed), best first. A chunk is
@@ -18,9 +32,17 @@ package protocol PassageIndex: Sendable {
     _ ids: [ChunkID], in organization: OrganizationID
   ) async throws(StorageFailure) -> [Passage]
 
-  /// Chunks of current revisions without a vector of the model, over all tenants, oldest first.
-  func unembedded(by model: String, limit: Int) async throws(StorageFailure) -> [Passage]
+  /// Chunks of current revisions without a vector of the model, those of one tenant, oldest first; the tenant is the
+  /// one of the oldest such chunk.
+  ///
+  /// - Parameter limit: how many at most; none below 1.
+  /// - Returns: `nil` when no tenant has any.
+  func unembedded(by model: String, limit: Int) async throws(StorageFailure) -> UnembeddedPassages?
 
-  /// Adds vectors; chunks that are gone meanwhile are left out.
-  func store(_ embeddings: [ChunkID: Embedding], model: String) async throws(StorageFailure)
+  /// Adds vectors to a tenant's chunks; those that are gone meanwhile, or another tenant's, are left out.
+  ///
+  /// - Throws: `.conflict("dimensions")` when a vector has another width than the model's others; then none is stored.
+  func store(
+    _ embeddings: [ChunkID: Embedding], model: String, in organization: OrganizationID
+  ) async throws(StorageFailure)
 }

@@ -1,4 +1,7 @@
 /// What can go wrong in any storage port; adapters translate their driver's errors to it, once.
+///
+/// Texts that are stored hold no U+0000 (``NullCharacter``): the use cases refuse or drop it before they come here, and
+/// an adapter that is given one may fail with `.corrupt`.
 package enum StorageFailure: Error, Hashable, Sendable {
   /// The row that the call is about is not there, or not this tenant's or owner's.
   case notFound

@@ -2,7 +2,8 @@ package import Domain
 
 /// Submissions of knowledge.
 package protocol SubmissionRepository: Sendable {
-  /// Stores a submission with its content, durably: once this returns, a crash does not lose it.
+  /// Stores a submission with its content, and the event `submission.created`, in one transaction, durably: once this
+  /// returns, a crash does not lose it.
   func insert(_ submission: KnowledgeSubmission, content: SubmissionContent) async throws(StorageFailure)
 
   /// A submission of a tenant.
@@ -20,7 +21,8 @@ package protocol SubmissionRepository: Sendable {
     in organization: OrganizationID, status: SubmissionStatus?, contributor: UserID?, page: PageRequest
   ) async throws(StorageFailure) -> Page<KnowledgeSubmission>
 
-  /// Reads a submission, decides on it, and stores the decision and the job (where given) in one transaction.
+  /// Reads a submission, decides on it, and stores the decision, the job (where given) and the event
+  /// (`submission.approved` or `submission.rejected`) in one transaction.
   ///
   /// - Parameter decide: called within the transaction; it must not wait for anything.
   /// - Returns: the decided submission, or the refusal of `decide`, which changes nothing.

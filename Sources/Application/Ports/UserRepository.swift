@@ -10,10 +10,10 @@ package protocol UserRepository: Sendable {
   /// - Throws: `.conflict("email")` when a live account has the address.
   func insert(_ user: User, passwordHash: PasswordHash?, roleIfFirst: UserRole?) async throws(StorageFailure) -> User
 
-  /// An account by id, deleted ones included.
-  func user(_ id: UserID) async throws(StorageFailure) -> User?
+  /// An account of a tenant, deleted ones included.
+  func user(_ id: UserID, in organization: OrganizationID) async throws(StorageFailure) -> User?
 
-  /// The live account of an address, with its password hash (none for an account without a password).
+  /// The live account of an address, over all tenants, with its password hash (none for an account without a password).
   func credentials(for email: EmailAddress) async throws(StorageFailure) -> (user: User, hash: PasswordHash?)?
 
   /// The live accounts of a tenant, newest first.
@@ -21,12 +21,14 @@ package protocol UserRepository: Sendable {
 
   /// Changes a live account's role and ends its sessions, whose role snapshot would be stale.
   ///
-  /// - Throws: `.notFound` when there is no such live account.
-  func setRole(_ role: UserRole, of id: UserID, at time: Date) async throws(StorageFailure) -> User
+  /// - Throws: `.notFound` when the tenant has no such live account.
+  func setRole(
+    _ role: UserRole, of id: UserID, in organization: OrganizationID, at time: Date
+  ) async throws(StorageFailure) -> User
 
   /// Deletes an account softly: it can no longer sign in, its sessions end, its address is free again; what it
   /// submitted stays.
   ///
-  /// - Throws: `.notFound` when there is no such live account.
-  func delete(_ id: UserID, at time: Date) async throws(StorageFailure)
+  /// - Throws: `.notFound` when the tenant has no such live account.
+  func delete(_ id: UserID, in organization: OrganizationID, at time: Date) async throws(StorageFailure)
 }

@@ -64,6 +64,11 @@ func found<Value: Sendable>(
   return value
 }
 
+/// Refuses U+0000 in what someone sends as `field`.
+func refuseNull(in text: String, of field: String) throws(UseCaseFailure) {
+  if NullCharacter.isIn(text) { throw .invalid("\(field) must not contain U+0000") }
+}
+
 extension Principal {
   /// Refuses callers below a role.
   func require(_ role: UserRole, to action: String) throws(UseCaseFailure) {

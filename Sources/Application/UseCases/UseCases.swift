@@ -18,6 +18,8 @@ package struct World: Sendable {
   package var jobs: any JobRepository
   /// The search index.
   package var passages: any PassageIndex
+  /// What happened, for those who follow it.
+  package var outbox: any EventOutbox
   /// The language models.
   package var models: LanguageModelRegistry
   /// The embedder of the moment.
@@ -41,9 +43,9 @@ package struct World: Sendable {
   package init(
     users: any UserRepository, sessions: any SessionRepository, conversations: any ConversationRepository,
     submissions: any SubmissionRepository, documents: any DocumentRepository, jobQueue: any JobQueue,
-    jobs: any JobRepository, passages: any PassageIndex, models: LanguageModelRegistry, embedder: CurrentEmbedder,
-    counter: any TokenCounter, extractor: any TextExtractor, fetcher: any ContentFetcher, hasher: any PasswordHasher,
-    secrets: any SecretGenerator, makeID: IDGenerator, clock: WallClock
+    jobs: any JobRepository, passages: any PassageIndex, outbox: any EventOutbox, models: LanguageModelRegistry,
+    embedder: CurrentEmbedder, counter: any TokenCounter, extractor: any TextExtractor, fetcher: any ContentFetcher,
+    hasher: any PasswordHasher, secrets: any SecretGenerator, makeID: IDGenerator, clock: WallClock
   ) {
     self.users = users
     self.sessions = sessions
@@ -53,6 +55,7 @@ package struct World: Sendable {
     self.jobQueue = jobQueue
     self.jobs = jobs
     self.passages = passages
+    self.outbox = outbox
     self.models = models
     self.embedder = embedder
     self.counter = counter
@@ -77,6 +80,8 @@ package struct UseCaseSettings: Sendable {
   package var reply = WriteReply.Settings()
   /// Times and sizes of ingestion.
   package var ingestion = IngestNextJob.Settings()
+  /// Times and sizes of handing on events.
+  package var relay = RelayEvents.Settings()
   /// Sizes of chunks.
   package var chunker = TextChunker()
   /// How often a watched job is read.
@@ -116,6 +121,10 @@ package struct UseCases: Sendable {
   package let documents: ReadDocuments
   /// Shows jobs.
   package let jobs: WatchJobs
+  /// Queues failed jobs again.
+  package let retryJob: RetryJob
+  /// Hands on what happened.
+  package let relayEvents: RelayEvents
   /// Finds passages.
   package let search: SearchKnowledge
   /// Measures search against judgements.
@@ -155,10 +164,12 @@ package struct UseCases: Sendable {
       submissions: world.submissions, documents: world.documents, fetcher: world.fetcher,
       maximumBytes: settings.maximumSubmissionBytes, makeID: makeID, clock: clock)
     review = ReviewSubmissions(submissions: world.submissions, makeID: makeID, clock: clock, signal: signal)
-    documents = ReadDocuments(documents: world.documents)
+    documents = ReadDocuments(documents: world.documents, clock: clock)
     jobs = WatchJobs(
       jobs: world.jobs, submissions: world.submissions, interval: settings.jobWatchInterval,
       maximumDuration: settings.jobWatchMaximum)
+    retryJob = RetryJob(jobs: world.jobs, signal: signal, clock: clock)
+    relayEvents = RelayEvents(outbox: world.outbox, settings: settings.relay, clock: clock)
     ingestNext = IngestNextJob(
       queue: world.jobQueue, submissions: world.submissions, extractor: world.extractor, fetcher: world.fetcher,
       chunker: settings.chunker, counter: world.counter, embedder: world.embedder, secrets: world.secrets,

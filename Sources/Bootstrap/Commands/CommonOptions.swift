@@ -6,7 +6,10 @@ struct CommonOptions: ParsableArguments {
   @Option(help: "The configuration file. Default: ./opentier.yaml, if it is there.")
   var config: String?
 
-  @Option(help: "The folder that holds everything.")
+  @Option(help: "offline (a SQLite file), production (PostgreSQL) or memory (nothing is kept).")
+  var profile: String?
+
+  @Option(help: "The folder that holds everything, in the offline profile.")
   var data: String?
 
   @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning, error or critical.")
@@ -18,6 +21,7 @@ struct CommonOptions: ParsableArguments {
   /// The values that were given as flags, by configuration key.
   var flags: [String: String] {
     var flags: [String: String] = [:]
+    flags["profile"] = profile
     flags["data"] = data
     flags["log.level"] = logLevel
     return flags

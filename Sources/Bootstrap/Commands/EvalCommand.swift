@@ -2,6 +2,7 @@ import Application
 import ArgumentParser
 import Domain
 import Foundation
+import Settings
 
 /// `opentier eval`.
 struct EvalCommand: AsyncParsableCommand {
@@ -27,9 +28,24 @@ struct EvalCommand: AsyncParsableCommand {
     let folder = URL(filePath: folder, directoryHint: .isDirectory)
     let topics = try CollectionFiles.topics(folder)
     let documents = try CollectionFiles.documents(folder.appending(path: "docs.jsonl"))
+    let configuration = try common.configuration()
+    if configuration.profile == .production {
+      try await ScratchDatabase.with(configuration) { url in
+        let scratch = try common.configuration(["databaseURL": url, "database.migrationURL": url])
+        try await evaluate(scratch, topics, documents, modes)
+      }
+      return
+    }
     let store = FileManager.default.temporaryDirectory.appending(path: "opentier-eval-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: store) }  // A folder left in /tmp does no harm.
-    let configuration = try common.configuration(["data": store.path(percentEncoded: false)])
+    try await evaluate(
+      try common.configuration(["data": store.path(percentEncoded: false)]), topics, documents, modes)
+  }
+
+  private func evaluate(
+    _ configuration: ServerConfiguration, _ topics: [EvaluateRetrieval.Topic], _ documents: [CollectionDocument],
+    _ modes: [SearchMode]
+  ) async throws {
     try await Assembly.run(configuration, loadingEmbedder: modes != [.lexical]) { assembly in
       let caller = try await assembly.operatorPrincipal()
       let items = documents.enumerated().map { index, document in

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
+import PostgresStorage
 import SQLiteStorage
+import SchemaMigrations
 import Settings
 
 /// `opentier migrate`.
@@ -16,7 +18,8 @@ struct MigrateCommand: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-      MigrateCommand.show(try MigrateCommand.migrating(common) { try $0.up() }, "applied", isJSON: common.json)
+      MigrateCommand.show(
+        try await MigrateCommand.migrating(common) { try await $0.up() }, "applied", isJSON: common.json)
     }
   }
 
@@ -38,7 +41,8 @@ struct MigrateCommand: AsyncParsableCommand {
     func run() async throws {
       let steps = steps
       MigrateCommand.show(
-        try MigrateCommand.migrating(common) { try $0.down(steps: steps) }, "taken back", isJSON: common.json)
+        try await MigrateCommand.migrating(common) { try await $0.down(steps: steps) }, "taken back",
+        isJSON: common.json)
     }
   }
 
@@ -49,7 +53,7 @@ struct MigrateCommand: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-      let status = try MigrateCommand.migrating(common) { try $0.status() }
+      let status = try await MigrateCommand.migrating(common) { try await $0.status() }
       if common.json {
         let items = status.map { migration in
           JSONText.object(raw: [
@@ -67,15 +71,21 @@ struct MigrateCommand: AsyncParsableCommand {
   }
 
   private static func migrating<Value>(
-    _ common: CommonOptions, _ body: (SQLiteMigrator) throws -> Value
-  ) throws -> Value {
+    _ common: CommonOptions, _ body: (any SchemaMigrator) async throws -> Value
+  ) async throws -> Value {
     let configuration = try common.configuration()
-    guard configuration.profile == .offline else {
-      throw CommandFailure(
-        .usage, "the \(configuration.profile.rawValue) profile has no schema to migrate in this build")
-    }
     do {
-      return try body(SQLiteMigrator(path: try DataDirectory.prepare(configuration.dataDirectory)))
+      let migrator: any SchemaMigrator
+      switch configuration.profile {
+      case .offline: migrator = try SQLiteMigrator(path: try DataDirectory.prepare(configuration.dataDirectory))
+      case .production: migrator = try PostgresMigrator(url: PostgresOpening.migrationURL(configuration))
+      case .memory: throw CommandFailure(.usage, "the memory profile has no schema to migrate")
+      }
+      return try await body(migrator)
+    } catch let failure as CommandFailure {
+      throw failure
+    } catch let failure as PostgresStartFailure {
+      throw CommandFailure(failure)
     } catch {
       throw CommandFailure(.failure, "\(error)")
     }
@@ -89,3 +99,13 @@ struct MigrateCommand: AsyncParsableCommand {
     }
   }
 }
+
+/// Changes the schema of some database.
+private protocol SchemaMigrator {
+  func up() async throws -> [String]
+  func down(steps: Int) async throws -> [String]
+  func status() async throws -> [MigrationStatus]
+}
+
+extension SQLiteMigrator: SchemaMigrator {}
+extension PostgresMigrator: SchemaMigrator {}

@@ -24,7 +24,6 @@ struct ServeCommand: AsyncParsableCommand {
       """)
 
   @OptionGroup var common: CommonOptions
-  @Option(help: "offline (a SQLite file), memory (nothing is kept) or production.") var profile: String?
   @Option(help: "all, gateway or intelligence.") var role: String?
   @Option(help: "The address to listen on.") var host: String?
   @Option(help: "The port for HTTP; 0 takes a free one.") var port: String?
@@ -32,7 +31,6 @@ struct ServeCommand: AsyncParsableCommand {
 
   func run() async throws {
     var flags: [String: String] = [:]
-    flags["profile"] = profile
     flags["role"] = role
     flags["host"] = host
     flags["port"] = port
@@ -43,7 +41,7 @@ struct ServeCommand: AsyncParsableCommand {
         .usage, "this build serves both halves in one process: use --role all, or leave --role out")
     }
     let (logger, metrics) = Observability.start(configuration)
-    let assembly = try Assembly.open(configuration, logger: logger)
+    let assembly = try await Assembly.open(configuration, isServer: true, logger: logger)
     let server = HTTPService(
       configuration: Self.http(configuration), services: ContractServices(assembly.useCases),
       readiness: Self.readiness(assembly), metricsText: { metrics.exposition() }, logger: logger,
@@ -53,8 +51,15 @@ struct ServeCommand: AsyncParsableCommand {
       count: configuration.ingestion.workers, name: "\(ProcessInfo.processInfo.hostName)-\(getpid())",
       logger: logger)
     let sweeper = SessionSweeper(sessions: assembly.world.sessions, clock: assembly.world.clock, logger: logger)
+    let retention = EventRetention(
+      outbox: assembly.world.outbox, retention: configuration.eventRetention, clock: assembly.world.clock,
+      logger: logger)
+    var services: [any Service] = [sweeper, retention, workers, server]
+    if let listener = assembly.storage.listener {
+      services.insert(JobListener(listener: listener, signal: assembly.useCases.signal, logger: logger), at: 0)
+    }
     var group = ServiceGroupConfiguration(
-      services: [.init(service: sweeper), .init(service: workers), .init(service: server)],
+      services: services.map { .init(service: $0) },
       gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
     // The server cancels what is still open when its grace time is over; this bound is for what does not listen.
     group.maximumGracefulShutdownDuration = configuration.shutdownGrace + .seconds(5)
@@ -88,16 +93,32 @@ struct ServeCommand: AsyncParsableCommand {
     return http
   }
 
+  /// How long a readiness probe waits for the storage; whoever probes gives up after a few seconds, too.
+  private static let readinessTimeout: Duration = .seconds(2)
+
+  private static func storageState(_ assembly: Assembly) async -> (state: ReadinessCheck.State, detail: String?) {
+    do {
+      try await assembly.storage.check()
+      return (.ok, nil)
+    } catch let failure as StorageFailure {
+      return (.failed, failure.words)
+    } catch {
+      return (.failed, "\(error)")
+    }
+  }
+
   private static func readiness(_ assembly: Assembly) -> [ReadinessCheck] {
     [
       ReadinessCheck("storage") {
-        do {
-          try await assembly.storage.check()
-          return (.ok, nil)
-        } catch let failure as StorageFailure {
-          return (.failed, failure.words)
-        } catch {
-          return (.failed, "\(error)")
+        await withTaskGroup(of: (state: ReadinessCheck.State, detail: String?).self) { group in
+          group.addTask { await Self.storageState(assembly) }
+          group.addTask {
+            try? await Task.sleep(for: readinessTimeout)  // Ends early only when the storage has answered.
+            return (.failed, "the storage did not answer within \(readinessTimeout / .seconds(1)) s")
+          }
+          let first = await group.next()
+          group.cancelAll()
+          return first ?? (.failed, nil)
         }
       },
       ReadinessCheck("embedder") {
@@ -119,7 +140,12 @@ struct ServeCommand: AsyncParsableCommand {
     if isJSON {
       Terminal.standard.line(JSONText.object([("url", url), ("profile", configuration.profile.rawValue)]))
     } else {
-      let kept = configuration.profile == .memory ? "nothing is kept" : "data in \(configuration.dataDirectory)"
+      let kept =
+        switch configuration.profile {
+        case .memory: "nothing is kept"
+        case .offline: "data in \(configuration.dataDirectory)"
+        case .production: "data in PostgreSQL"
+        }
       Terminal.standard.line("OpenTier is listening on \(url) (\(configuration.profile.rawValue) profile, \(kept))")
     }
   }

@@ -25,8 +25,10 @@ struct Assembly: Sendable {
   /// Opens what the configuration names.
   ///
   /// - Throws: `CommandFailure` that says which value to change.
-  static func open(_ configuration: ServerConfiguration, logger: Logger) throws -> Assembly {
-    let storage = try Storage.open(configuration)
+  static func open(
+    _ configuration: ServerConfiguration, isServer: Bool = false, logger: Logger
+  ) async throws -> Assembly {
+    let storage = try await Storage.open(configuration, isServer: isServer, logger: logger)
     let embedder = EmbedderSlot(
       directory: URL(filePath: configuration.embedding.modelDirectory, directoryHint: .isDirectory),
       threads: configuration.embedding.threads)
@@ -41,7 +43,7 @@ struct Assembly: Sendable {
         users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
         submissions: storage.submissions, documents: storage.documents,
         jobQueue: ObservedJobQueue(queue: storage.jobQueue, logger: logger), jobs: storage.jobs,
-        passages: storage.passages,
+        passages: storage.passages, outbox: storage.outbox,
         models: LanguageModelRegistry(
           models: [extractive] + providers, defaultName: configuration.models.defaultName),
         embedder: slot, counter: embedder, extractor: StandardTextExtractor(limits: extraction(configuration)),
@@ -54,7 +56,9 @@ struct Assembly: Sendable {
         configuration: configuration, useCases: UseCases(world, settings(configuration)), world: world,
         embedder: embedder, storage: storage, client: client, providers: providers)
     } catch {
-      try? client.syncShutdown()  // The failure that led here is what counts.
+      // The failure that led here is what counts.
+      try? await client.shutdown()
+      try? await storage.close()
       throw CommandFailure(.usage, "\(error)")
     }
   }
@@ -89,7 +93,7 @@ struct Assembly: Sendable {
     _ body: (Assembly) async throws -> Void
   ) async throws {
     let logger = Observability.startForCommand(configuration)
-    let assembly = try open(configuration, logger: logger)
+    let assembly = try await open(configuration, logger: logger)
     do {
       if loadingEmbedder { _ = await assembly.embedder.load() }
       try await body(assembly)
@@ -116,6 +120,6 @@ struct Assembly: Sendable {
   func close() async throws {
     for provider in providers { try await provider.shutdown() }
     try await client.shutdown()
-    try storage.close()
+    try await storage.close()
   }
 }

@@ -19,7 +19,7 @@ enum Operator {
         return Principal(
           userID: found.user.id, organizationID: found.user.organizationID, role: found.user.role, sessionID: nil)
       }
-      if try await users.user(id) == nil {
+      if try await users.user(id, in: Organization.standard.id) == nil {
         let now = clock.now()
         guard let address = EmailAddress("operator@localhost") else {
           throw CommandFailure(.failure, "the operator's address is not one")

@@ -1,5 +1,7 @@
 import Application
 import InMemoryStorage
+import Logging
+import PostgresStorage
 import SQLiteStorage
 import Settings
 
@@ -13,14 +15,19 @@ struct Storage: Sendable {
   let jobQueue: any JobQueue
   let jobs: any JobRepository
   let passages: any PassageIndex
+  let outbox: any EventOutbox
   /// Whether it answers.
   let check: @Sendable () async throws -> Void
   /// Loads the vectors of a model before the first search needs them.
   let warm: @Sendable (_ model: String) async throws -> Void
-  private let closing: @Sendable () throws -> Void
+  /// Hears of jobs that other processes queued, where the storage can tell.
+  let listener: PostgresListener?
+  private let closing: @Sendable () async throws -> Void
 
   /// Opens the storage that the configuration's profile asks for.
-  static func open(_ configuration: ServerConfiguration) throws -> Storage {
+  ///
+  /// - Parameter isServer: whether a server opens it, which waits for its database and applies missing migrations.
+  static func open(_ configuration: ServerConfiguration, isServer: Bool, logger: Logger) async throws -> Storage {
     switch configuration.profile {
     case .memory: return Storage(InMemoryStorage())
     case .offline:
@@ -32,8 +39,7 @@ struct Storage: Sendable {
         throw CommandFailure(.failure, "\(error)")
       }
     case .production:
-      throw CommandFailure(
-        .usage, "this build has no PostgreSQL storage yet: use --profile offline, which keeps everything in one file")
+      return try await PostgresOpening(configuration, logger: logger).open(isServer: isServer)
     }
   }
 
@@ -46,8 +52,10 @@ struct Storage: Sendable {
     jobQueue = storage.jobQueue
     jobs = storage.jobs
     passages = storage.passages
+    outbox = storage.outbox
     check = {}
     warm = { _ in }
+    listener = nil
     closing = {}
   }
 
@@ -60,13 +68,31 @@ struct Storage: Sendable {
     jobQueue = storage.jobQueue
     jobs = storage.jobs
     passages = storage.passages
+    outbox = storage.outbox
     check = { try await storage.checkConnection() }
     warm = { try await storage.loadVectors(of: $0) }
+    listener = nil
     closing = { try storage.close() }
   }
 
+  init(_ storage: PostgresStorage, listener: PostgresListener) {
+    users = storage.users
+    sessions = storage.sessions
+    conversations = storage.conversations
+    submissions = storage.submissions
+    documents = storage.documents
+    jobQueue = storage.jobQueue
+    jobs = storage.jobs
+    passages = storage.passages
+    outbox = storage.outbox
+    check = { try await storage.checkConnection() }
+    warm = { _ in }
+    self.listener = listener
+    closing = { await storage.close() }
+  }
+
   /// Closes it; no call may follow.
-  func close() throws { try closing() }
+  func close() async throws { try await closing() }
 }
 
 extension StorageFailure {

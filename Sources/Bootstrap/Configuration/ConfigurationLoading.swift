@@ -27,12 +27,8 @@ extension ServerConfiguration {
       .path("the path of a folder", inputs),
       default: inputs.joined(dataHome, "opentier")
     )
-    databaseURL = try reader.optional(
-      "databaseURL",
-      .secret("postgres://user:password@host/database") {
-        $0.hasPrefix("postgres://") || $0.hasPrefix("postgresql://")
-      }
-    )
+    databaseURL = try reader.optional("databaseURL", databaseAddress)
+    database = try Database(&reader, inputs)
     models = try ModelTargets(&reader)
     egressAllowed = try reader.value(
       "egress.allow",
@@ -50,6 +46,11 @@ extension ServerConfiguration {
     chunking = try Chunking(&reader)
     retrieval = try Retrieval(&reader)
     chat = try Chat(&reader)
+    eventRetention = try reader.value(
+      "events.retention",
+      .duration(.seconds(60)...(.seconds(10 * 365 * 86_400))),
+      default: .seconds(7 * 86_400)
+    )
     maximumLabelSets = try reader.value("metrics.maximumLabelSets", .integer(1...100_000), default: 1000)
     effectiveValues = reader.values
     let known = Set(reader.values.map(\.key))
@@ -96,6 +97,26 @@ extension ServerConfiguration {
   }
 }
 
+extension ServerConfiguration.Database {
+  fileprivate init(_ reader: inout SettingsReader, _ inputs: ConfigurationInputs) throws(ConfigurationFailure) {
+    let short = SettingForm<Duration>.duration(.milliseconds(100)...(.seconds(300)))
+    let long = SettingForm<Duration>.duration(.seconds(1)...(.seconds(86_400)))
+    migrationURL = try reader.optional("database.migrationURL", databaseAddress)
+    migrations = try reader.value("database.migrations", .choice, default: .start)
+    let maximum = try reader.value("database.maximumConnections", .integer(2...1000), default: 10)
+    maximumConnections = maximum
+    minimumConnections = try reader.value("database.minimumConnections", .integer(0...maximum), default: 1)
+    idleTimeout = try reader.value("database.idleTimeout", long, default: .seconds(300))
+    maximumLifetime = try reader.value("database.maximumLifetime", long, default: .seconds(1800))
+    checkoutTimeout = try reader.value("database.checkoutTimeout", short, default: .seconds(5))
+    healthCheckAfter = try reader.value("database.healthCheckAfter", short, default: .seconds(30))
+    connectTimeout = try reader.value("database.connectTimeout", short, default: .seconds(5))
+    statementTimeout = try reader.value("database.statementTimeout", short, default: .seconds(30))
+    startTimeout = try reader.value("database.startTimeout", .duration(.zero...(.seconds(3600))), default: .seconds(30))
+    tools = try reader.optional("database.tools", .path("the path of a folder", inputs))
+  }
+}
+
 extension ServerConfiguration.Limits {
   fileprivate init(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
     let size = SettingForm<Int>.bytes(1024...(1 << 30))
@@ -130,7 +151,7 @@ extension ServerConfiguration.Ingestion {
   fileprivate init(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
     workers = try reader.value("ingestion.workers", .integer(1...64), default: 2)
     maximumAttempts = try reader.value("ingestion.maximumAttempts", .integer(1...100), default: 5)
-    lease = try reader.value("ingestion.lease", .duration(.seconds(1)...(.seconds(3600))), default: .seconds(30))
+    lease = try reader.value("ingestion.lease", .duration(.seconds(1)...(.seconds(3600))), default: .seconds(20))
   }
 }
 
@@ -151,6 +172,7 @@ extension ServerConfiguration.Retrieval {
     depth = try reader.value("retrieval.depth", .integer(1...1000), default: 100)
     fusionConstant = try reader.value("retrieval.fusionConstant", .integer(1...1000), default: 60)
     limit = try reader.value("retrieval.limit", .integer(1...100), default: 10)
+    efSearch = try reader.value("retrieval.efSearch", .integer(10...1000), default: 100)
   }
 }
 
@@ -160,6 +182,11 @@ extension ServerConfiguration.Chat {
     contextTokens = try reader.value("chat.contextTokens", .integer(100...1_000_000), default: 3000)
     keepAlive = try reader.value("chat.keepAlive", .duration(.seconds(1)...(.seconds(300))), default: .seconds(15))
   }
+}
+
+/// How the address of a PostgreSQL database is written.
+private var databaseAddress: SettingForm<Secret> {
+  .secret("postgres://user:password@host/database") { $0.hasPrefix("postgres://") || $0.hasPrefix("postgresql://") }
 }
 
 /// The processor cores that the system gives this process, at least 1 and at most what a number of threads may be.

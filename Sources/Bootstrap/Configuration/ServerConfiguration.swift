@@ -26,6 +26,8 @@ package struct ServerConfiguration: Sendable {
   package let dataDirectory: String
   /// `databaseURL`: PostgreSQL, for the `production` profile.
   package let databaseURL: Secret?
+  /// `database`.
+  package let database: Database
   /// `models`.
   package let models: ModelTargets
   /// `egress.allow`: the `host` or `host:port` that may be called.
@@ -52,6 +54,8 @@ package struct ServerConfiguration: Sendable {
   package let retrieval: Retrieval
   /// `chat`.
   package let chat: Chat
+  /// `events.retention`: how long an event is kept, handed on or not.
+  package let eventRetention: Duration
   /// `metrics.maximumLabelSets`: label sets that one metric holds.
   package let maximumLabelSets: Int
 
@@ -60,6 +64,37 @@ package struct ServerConfiguration: Sendable {
   /// What looks like a mistake but is none for sure: environment variables that begin with `OPENTIER_` and are not
   /// known.
   package let warnings: [String]
+
+  /// How PostgreSQL is used.
+  package struct Database: Sendable {
+    /// When missing migrations are applied.
+    package enum Migrations: String, CaseIterable, Sendable { case start, manual }
+
+    /// `database.migrationURL`: a login that may change the schema; `nil` when that of `databaseURL` may.
+    package let migrationURL: Secret?
+    /// `database.migrations`: at the start of a server, or only by `opentier migrate`.
+    package let migrations: Migrations
+    /// `database.minimumConnections`: kept open while idle.
+    package let minimumConnections: Int
+    /// `database.maximumConnections`: open at once, without the one that listens.
+    package let maximumConnections: Int
+    /// `database.idleTimeout`: an idle connection above the minimum is closed after that.
+    package let idleTimeout: Duration
+    /// `database.maximumLifetime`: a connection is replaced after that.
+    package let maximumLifetime: Duration
+    /// `database.checkoutTimeout`: how long a call waits for a connection.
+    package let checkoutTimeout: Duration
+    /// `database.healthCheckAfter`: a connection that was idle so long is checked before it is used.
+    package let healthCheckAfter: Duration
+    /// `database.connectTimeout`: for one attempt to connect.
+    package let connectTimeout: Duration
+    /// `database.statementTimeout`: for one statement.
+    package let statementTimeout: Duration
+    /// `database.startTimeout`: how long a starting server waits for the database.
+    package let startTimeout: Duration
+    /// `database.tools`: the folder of `pg_dump` and `pg_restore`; `nil` looks on the `PATH`.
+    package let tools: String?
+  }
 
   /// The most bytes of request bodies.
   package struct Limits: Sendable {
@@ -117,6 +152,8 @@ package struct ServerConfiguration: Sendable {
     package let fusionConstant: Int
     /// `retrieval.limit`: hits where the client names no number.
     package let limit: Int
+    /// `retrieval.efSearch`: candidates that PostgreSQL's vector index looks at.
+    package let efSearch: Int
   }
 
   /// How questions are answered.

@@ -43,3 +43,5 @@ package typealias RevisionID = Identifier<DocumentRevision>
 package typealias ChunkID = Identifier<DocumentChunk>
 /// Names an ingestion job.
 package typealias JobID = Identifier<IngestionJob>
+/// Names an event.
+package typealias EventID = Identifier<DomainEvent>

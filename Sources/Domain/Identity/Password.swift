@@ -24,13 +24,13 @@ package struct Password: Sendable {
   package init(new text: String) throws(Failure) {
     guard text.count >= Self.minimumCharacters else { throw .tooShort }
     guard text.utf8.count <= Self.maximumBytes else { throw .tooLong }
-    guard !text.utf8.contains(0) else { throw .containsNull }
+    guard !NullCharacter.isIn(text) else { throw .containsNull }
     self.text = text
   }
 
   /// Takes what someone typed at sign-in: `nil` when no account can have it (too long, or with U+0000).
   package init?(attempt text: String) {
-    guard text.utf8.count <= Self.maximumBytes, !text.utf8.contains(0) else { return nil }
+    guard text.utf8.count <= Self.maximumBytes, !NullCharacter.isIn(text) else { return nil }
     self.text = text
   }
 }

@@ -46,7 +46,7 @@ package struct Session: Hashable, Sendable {
   package let expiresAt: Date
   /// The client's address at sign-in, where known.
   package let ipAddress: String?
-  /// The client's `User-Agent` at sign-in, at most 512 characters.
+  /// The client's `User-Agent` at sign-in, at most 512 characters, without U+0000.
   package let userAgent: String?
 
   /// Makes a session of its parts.
@@ -61,7 +61,7 @@ package struct Session: Hashable, Sendable {
     self.createdAt = createdAt
     self.expiresAt = expiresAt
     self.ipAddress = ipAddress
-    self.userAgent = userAgent.map { String($0.prefix(512)) }
+    self.userAgent = userAgent.map { NullCharacter.dropped(from: String($0.prefix(512))) }
   }
 }
 

@@ -37,10 +37,26 @@ package struct ExtractedText: Hashable, Sendable {
   /// The blocks in order, not overlapping; only white space or markup lies between them.
   package let blocks: [TextBlock]
 
-  /// Makes an extracted text.
+  /// Makes an extracted text; U+0000 is dropped, and the blocks move with what is left.
   package init(text: String, title: String?, blocks: [TextBlock]) {
-    self.text = text
-    self.title = title
-    self.blocks = blocks
+    self.title = title.map(NullCharacter.dropped(from:))
+    guard NullCharacter.isIn(text) else {
+      self.text = text
+      self.blocks = blocks
+      return
+    }
+    self.text = NullCharacter.dropped(from: text)
+    let nulls = text.utf8.enumerated().filter { $0.element == 0 }.map(\.offset)
+    var dropped = 0
+    // The blocks are in order, so one walk counts what goes before each end of them.
+    func moved(_ offset: Int) -> Int {
+      while dropped < nulls.count, nulls[dropped] < offset { dropped += 1 }
+      return offset - dropped
+    }
+    self.blocks = blocks.map { block in
+      let start = moved(block.range.lowerBound)
+      return TextBlock(kind: block.kind, range: start..<moved(block.range.upperBound))
+    }
+    .filter { !$0.range.isEmpty }
   }
 }

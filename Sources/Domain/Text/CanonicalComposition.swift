@@ -47,6 +47,19 @@ extension String {
     return output
   }
 
+  /// The text in Unicode Normalization Form D (UAX #15).
+  package var canonicallyDecomposed: String {
+    // Without anything from U+00C0 on there is nothing to take apart.
+    if utf8.allSatisfy({ $0 < 0xC3 }) { return self }
+    #if canImport(Darwin)
+    return decomposedStringWithCanonicalMapping
+    #else
+    var output = String.UnicodeScalarView()
+    for scalar in _nfd { output.append(scalar) }
+    return String(output)
+    #endif
+  }
+
   private var composedLine: String {
     #if canImport(Darwin)
     return precomposedStringWithCanonicalMapping

@@ -17,6 +17,7 @@ struct BadInputTests {
       (#"{"email":"a@b.c","password":"short","displayName":"A"}"#, "at least 10 characters"),
       (#"{"email":"a@b.c","password":"correct horse","displayName":" "}"#, "displayName"),
       (#"{"email":"a@b.c","password":"correct\u0000horse","displayName":"A"}"#, "U+0000"),
+      (#"{"email":"a@b.c","password":"correct horse","displayName":"A\u0000"}"#, "displayName must not contain U+0000"),
       (#"{"email":"\ud800","password":"correct horse","displayName":"A"}"#, "string"),
     ])
   func malformed(body: String, words: String) async throws {

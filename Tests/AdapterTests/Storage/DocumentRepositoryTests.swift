@@ -40,7 +40,9 @@ struct DocumentRepositoryTests {
         await #expect(throws: StorageFailure.notFound) {
           try await storage.documents.text(of: id, revision: draft.revisionID, in: tenant)
         }
-        await #expect(throws: StorageFailure.notFound) { try await storage.documents.delete(id, in: tenant) }
+        await #expect(throws: StorageFailure.notFound) {
+          try await storage.documents.delete(id, in: tenant, at: seconds(40))
+        }
       }
       for revision in [foreign.revisionID, .random()] {
         await #expect(throws: StorageFailure.notFound) {
@@ -61,7 +63,7 @@ struct DocumentRepositoryTests {
       try await storage.publish(second, as: .sample(sourceURI: "s"), at: seconds(20))
       try await storage.publish(other, at: seconds(20))
       #expect(try await storage.nearest([1, 0]).first == second.chunks[0].id)
-      try await storage.documents.delete(first.newDocumentID, in: organization)
+      try await storage.documents.delete(first.newDocumentID, in: organization, at: seconds(40))
       let rest = other.chunks.map(\.id)
       for asOf in [nil, seconds(25)] as [Date?] {
         #expect(try await storage.find("zebra", asOf: asOf) == rest)
@@ -72,7 +74,7 @@ struct DocumentRepositoryTests {
       #expect(try await storage.passages.passages(second.chunks.map(\.id), in: organization).isEmpty)
       #expect(try await storage.documents.documents(in: organization, page: PageRequest()).items.count == 1)
       await #expect(throws: StorageFailure.notFound) {
-        try await storage.documents.delete(first.newDocumentID, in: organization)
+        try await storage.documents.delete(first.newDocumentID, in: organization, at: seconds(40))
       }
     }
   }
@@ -84,7 +86,7 @@ struct DocumentRepositoryTests {
       let second = RevisionDraft.sample("zebra", vectors: [[1, 0]])
       try await storage.publish(first, as: .sample(sourceURI: "s"), at: seconds(10))
       #expect(try await storage.nearest([1, 0]) == first.chunks.map(\.id))
-      try await storage.documents.delete(first.newDocumentID, in: organization)
+      try await storage.documents.delete(first.newDocumentID, in: organization, at: seconds(40))
       #expect(
         try await storage.publish(second, as: .sample(sourceURI: "s"), at: seconds(20))
           == .created(second.newDocumentID, second.revisionID))

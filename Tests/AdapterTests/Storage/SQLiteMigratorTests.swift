@@ -2,6 +2,7 @@ import Domain
 import Foundation
 import GRDB
 import SQLiteStorage
+import SchemaMigrations
 import Testing
 
 @Suite("SQLite: migrations")

@@ -24,10 +24,10 @@ struct SQLiteSharingTests {
       #expect(try await one.nearest([1, 0]) == second.chunks.map(\.id).reversed())
       #expect(try await one.nearest([1, 0], asOf: seconds(15)) == first.chunks.map(\.id))
       try await two.publish(third, at: seconds(30))
-      try await two.passages.store([third.chunks[0].id: Embedding([1, 0])], model: "model")
+      try await two.passages.store([third.chunks[0].id: Embedding([1, 0])], model: "model", in: organization)
       #expect(try await one.nearest([1, 0]).first == third.chunks[0].id)
       #expect(try await one.nearest([1, 0]).count == 3)
-      try await two.documents.delete(first.newDocumentID, in: organization)
+      try await two.documents.delete(first.newDocumentID, in: organization, at: seconds(40))
       try await two.publish(other, at: seconds(40))
       #expect(try await one.nearest([1, 0]) == [third.chunks[0].id, other.chunks[0].id])
       #expect(Set(try await one.find("zebra")) == [third.chunks[0].id, other.chunks[0].id])
@@ -47,7 +47,7 @@ struct SQLiteSharingTests {
       try await two.publish(drafts[0])
       #expect(try await one.nearest([0, 1]).count == 1)
       for draft in drafts.dropFirst() { try await two.publish(draft) }
-      try await two.documents.delete(drafts[0].newDocumentID, in: organization)
+      try await two.documents.delete(drafts[0].newDocumentID, in: organization, at: seconds(40))
       try await DatabaseQueue(path: folder + "/opentier.db").write { db in
         try db.execute(sql: "DELETE FROM vector_changes WHERE seq < (SELECT max(seq) FROM vector_changes)")
       }

@@ -87,7 +87,10 @@ struct SQLiteStorageTests {
         guard case .unavailable(let message) = error as? StorageFailure else { return false }
         return message.contains("busy") && !message.contains("INSERT")
       }
-      #expect(try await storage.users.user(.random()) == nil)
+      #expect(try await storage.users.user(.random(), in: organization) == nil)
+      // Who looks for work in vain does not wait for the lock.
+      #expect(try await storage.jobQueue.claim(by: "a", at: seconds(1), leaseFor: 30) == nil)
+      #expect(try await storage.outbox.claim(limit: 9, at: seconds(1), leaseFor: 30) == nil)
       try await blocker.writeWithoutTransaction { db in try db.execute(sql: "ROLLBACK") }
       try await storage.submissions.insert(.sample(), content: .text("text"))
       try storage.close()
@@ -103,7 +106,7 @@ struct SQLiteStorageTests {
         try db.execute(sql: "UPDATE users SET email = 'no address'")
       }
       await #expect(throws: StorageFailure.corrupt("email cannot be read back")) {
-        try await storage.users.user(user.id)
+        try await storage.users.user(user.id, in: organization)
       }
       try storage.close()
     }
@@ -160,7 +163,7 @@ struct SQLiteStorageTests {
       for (index, draft) in drafts.enumerated() {
         try await open.publish(draft, as: .sample(sourceURI: "\(index / 2)"), at: seconds(Int64(index)))
       }
-      try await storage.documents.delete(drafts[0].newDocumentID, in: organization)
+      try await storage.documents.delete(drafts[0].newDocumentID, in: organization, at: seconds(40))
       let queue = try DatabaseQueue(path: folder + "/opentier.db")
       try await queue.write { db in
         try db.execute(sql: "INSERT INTO chunk_search (chunk_search, rank) VALUES ('integrity-check', 1)")

@@ -142,7 +142,7 @@ struct SearchScopeTests {
     try await kind.withStorage { storage in
       let author = try await storage.users.insert(try .sample("ann"), passwordHash: nil, roleIfFirst: nil)
       let stranger = UserID.random()
-      try await storage.users.delete(author.id, at: seconds(5))
+      try await storage.users.delete(author.id, in: organization, at: seconds(5))
       let draft = RevisionDraft.sample("one ä\n\ntwo\n\nthree", title: "T", headings: ["H1", "H2"])
       try await storage.publish(draft, as: .sample(by: author.id), reviewer: stranger)
       let ids = [2, 0].map { draft.chunks[$0].id }

@@ -72,7 +72,9 @@ struct SemanticSearchTests {
     }
   }
 
-  @Test("chunks without a vector are named oldest first until they have one", arguments: StorageUnderTest.all)
+  @Test(
+    "chunks without a vector are named tenant by tenant, oldest first, until they have one",
+    arguments: StorageUnderTest.all)
   func unembedded(_ kind: StorageUnderTest) async throws {
     try await kind.withStorage { storage in
       let old = RevisionDraft.sample("a\n\nb")
@@ -85,23 +87,51 @@ struct SemanticSearchTests {
       try await storage.publish(foreign, as: .sample(in: otherOrganization), at: seconds(20))
       try await storage.publish(current, as: .sample(sourceURI: "s"), at: seconds(30))
       try await storage.publish(embedded, at: seconds(40))
-      let waiting = (old.chunks + foreign.chunks + current.chunks).map(\.id)
-      let missing = try await storage.passages.unembedded(by: "model", limit: 10)
-      #expect(missing.map(\.chunk) == old.chunks + foreign.chunks + current.chunks)
-      #expect(try await storage.passages.unembedded(by: "model", limit: 2).map(\.chunk.id) == Array(waiting.prefix(2)))
-      #expect(try await storage.passages.unembedded(by: "model", limit: 0).isEmpty)
-      #expect(
-        try await storage.passages.unembedded(by: "new", limit: 10).map(\.chunk.id) == waiting
-          + embedded.chunks.map(\.id))
+      func missing(_ model: String = "model", limit: Int = 10) async throws -> UnembeddedPassages? {
+        try await storage.passages.unembedded(by: model, limit: limit)
+      }
+      let own = old.chunks + current.chunks
+      #expect(try await missing()?.organizationID == organization)
+      #expect(try await missing()?.passages.map(\.chunk) == own)
+      #expect(try await missing(limit: 2)?.passages.map(\.chunk) == Array(own.prefix(2)))
+      #expect(try await missing(limit: 0) == nil)
+      #expect(try await missing("new")?.passages.map(\.chunk) == own + embedded.chunks)
 
+      func store(_ chunks: [DocumentChunk], _ vector: [Float] = [1, 0]) async throws {
+        try await storage.passages.store(
+          Dictionary(uniqueKeysWithValues: chunks.map { ($0.id, Embedding(vector)) }), model: "model",
+          in: organization)
+      }
       #expect(try await storage.nearest([1, 0]) == embedded.chunks.map(\.id))
-      try await storage.passages.store([waiting[0]: Embedding([1, 0]), .random(): Embedding([1, 0])], model: "model")
-      #expect(try await storage.nearest([1, 0]) == [waiting[0]] + embedded.chunks.map(\.id))
-      #expect(
-        try await storage.passages.unembedded(by: "model", limit: 10).map(\.chunk.id) == Array(waiting.dropFirst()))
-      try await storage.passages.store([waiting[0]: Embedding([-1, 0])], model: "model")
-      #expect(try await storage.nearest([1, 0]) == embedded.chunks.map(\.id) + [waiting[0]])
-      try await storage.passages.store([:], model: "model")
+      try await store([old.chunks[0], RevisionDraft.sample("gone").chunks[0]])
+      #expect(try await storage.nearest([1, 0]) == [old.chunks[0].id] + embedded.chunks.map(\.id))
+      #expect(try await missing()?.passages.map(\.chunk) == Array(own.dropFirst()))
+      try await store([old.chunks[0]], [-1, 0])
+      #expect(try await storage.nearest([1, 0]) == embedded.chunks.map(\.id) + [old.chunks[0].id])
+
+      // The other tenant's chunk is older now than what is left of this one's.
+      try await store([old.chunks[1]])
+      let theirs = try #require(try await missing())
+      #expect(theirs.organizationID == otherOrganization)
+      #expect(theirs.passages.map(\.chunk) == foreign.chunks)
+      try await store(current.chunks)
+      #expect(try await missing()?.organizationID == otherOrganization)
+      try await storage.passages.store(
+        [foreign.chunks[0].id: Embedding([1, 0])], model: "model", in: otherOrganization)
+      #expect(try await missing() == nil)
+      try await storage.passages.store([:], model: "model", in: organization)
+    }
+  }
+
+  @Test("another tenant's chunk takes no vector", arguments: StorageUnderTest.all)
+  func isolationOfVectors(_ kind: StorageUnderTest) async throws {
+    try await kind.withStorage { storage in
+      let draft = RevisionDraft.sample("a")
+      try await storage.publish(draft)
+      try await storage.passages.store(
+        [draft.chunks[0].id: Embedding([1, 0])], model: "model", in: otherOrganization)
+      #expect(try await storage.nearest([1, 0]).isEmpty)
+      #expect(try await storage.passages.unembedded(by: "model", limit: 1)?.passages.map(\.chunk) == draft.chunks)
     }
   }
 
@@ -112,11 +142,12 @@ struct SemanticSearchTests {
       let ids = draft.chunks.map(\.id)
       try await storage.publish(draft)
       await #expect(throws: StorageFailure.conflict("dimensions")) {
-        try await storage.passages.store([ids[0]: Embedding([1, 0]), ids[1]: Embedding([1])], model: "model")
+        try await storage.passages.store(
+          [ids[0]: Embedding([1, 0]), ids[1]: Embedding([1])], model: "model", in: organization)
       }
-      try await storage.passages.store([ids[0]: Embedding([1, 0])], model: "model")
+      try await storage.passages.store([ids[0]: Embedding([1, 0])], model: "model", in: organization)
       await #expect(throws: StorageFailure.conflict("dimensions")) {
-        try await storage.passages.store([ids[1]: Embedding([1, 0, 0])], model: "model")
+        try await storage.passages.store([ids[1]: Embedding([1, 0, 0])], model: "model", in: organization)
       }
       #expect(try await storage.nearest([1, 0]) == [ids[0]])
     }

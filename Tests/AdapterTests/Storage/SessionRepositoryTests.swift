@@ -26,7 +26,7 @@ struct SessionRepositoryTests {
       await #expect(throws: StorageFailure.conflict("token")) {
         try await storage.sessions.insert(.sample(of: user), tokenHash: .sample("token"))
       }
-      #expect(try await storage.sessions.sessions(of: user.id, at: seconds(1)) == [first])
+      #expect(try await storage.sessions.sessions(of: user.id, in: organization, at: seconds(1)) == [first])
     }
   }
 
@@ -52,7 +52,7 @@ struct SessionRepositoryTests {
         try await storage.sessions.insert(
           .sample(of: user, id: .repeating(byte), createdAt: time), tokenHash: .sample("\(byte)"))
       }
-      let sessions = try await storage.sessions.sessions(of: user.id, at: seconds(3_600))
+      let sessions = try await storage.sessions.sessions(of: user.id, in: organization, at: seconds(3_600))
       #expect(sessions.map(\.id) == [.repeating(4), .repeating(3), .repeating(2)])
     }
   }
@@ -64,12 +64,29 @@ struct SessionRepositoryTests {
       let session = Session.sample(of: user)
       try await storage.sessions.insert(session, tokenHash: .sample("token"))
       await #expect(throws: StorageFailure.notFound) {
-        try await storage.sessions.delete(session.id, of: .random())
+        try await storage.sessions.delete(session.id, of: .random(), in: organization)
       }
       #expect(try await storage.sessions.session(for: .sample("token"), at: seconds(1)) == session)
-      try await storage.sessions.delete(session.id, of: user.id)
+      try await storage.sessions.delete(session.id, of: user.id, in: organization)
       #expect(try await storage.sessions.session(for: .sample("token"), at: seconds(1)) == nil)
-      await #expect(throws: StorageFailure.notFound) { try await storage.sessions.delete(session.id, of: user.id) }
+      await #expect(throws: StorageFailure.notFound) {
+        try await storage.sessions.delete(session.id, of: user.id, in: organization)
+      }
+    }
+  }
+
+  @Test("under another tenant's name a user has no sessions", arguments: StorageUnderTest.all)
+  func isolation(_ kind: StorageUnderTest) async throws {
+    try await kind.withStorage { storage in
+      let user = try await storage.users.insert(try .sample("a"), passwordHash: nil, roleIfFirst: nil)
+      let session = Session.sample(of: user)
+      try await storage.sessions.insert(session, tokenHash: .sample("token"))
+      #expect(try await storage.sessions.sessions(of: user.id, in: otherOrganization, at: seconds(1)).isEmpty)
+      await #expect(throws: StorageFailure.notFound) {
+        try await storage.sessions.delete(session.id, of: user.id, in: otherOrganization)
+      }
+      #expect(try await storage.sessions.deleteAll(of: user.id, in: otherOrganization) == 0)
+      #expect(try await storage.sessions.session(for: .sample("token"), at: seconds(1)) == session)
     }
   }
 
@@ -82,8 +99,8 @@ struct SessionRepositoryTests {
         try await storage.sessions.insert(.sample(of: user), tokenHash: .sample("a\(index)"))
       }
       try await storage.sessions.insert(.sample(of: other), tokenHash: .sample("b"))
-      #expect(try await storage.sessions.deleteAll(of: user.id) == 3)
-      #expect(try await storage.sessions.deleteAll(of: user.id) == 0)
+      #expect(try await storage.sessions.deleteAll(of: user.id, in: organization) == 3)
+      #expect(try await storage.sessions.deleteAll(of: user.id, in: organization) == 0)
       #expect(try await storage.sessions.deleteExpired(at: seconds(3_599)) == 0)
       #expect(try await storage.sessions.session(for: .sample("b"), at: seconds(1)) != nil)
       #expect(try await storage.sessions.deleteExpired(at: seconds(3_600)) == 1)

@@ -32,21 +32,24 @@ struct StorageCancellationTests {
       try await storage.submissions.insert(pending, content: .text("text"))
       let job = try await storage.queue(at: seconds(20))
       let lease = try #require(try await storage.jobQueue.claim(by: "a", at: seconds(21), leaseFor: 30)).lease
+      // What became of the first submission, the second, and the third, which is approved.
+      let events = 3 + 1 + 2
+      let batch = try #require(try await storage.outbox.claim(limit: 1, at: seconds(21), leaseFor: 30))
       let page = PageRequest()
       let scope = SearchScope(organizationID: organization)
       let chunk = draft.chunks[0].id
       let calls: [@Sendable () async throws -> Void] = [
         { _ = try await storage.users.insert(try .sample("b"), passwordHash: nil, roleIfFirst: nil) },
-        { _ = try await storage.users.user(user.id) },
+        { _ = try await storage.users.user(user.id, in: organization) },
         { _ = try await storage.users.credentials(for: user.email) },
         { _ = try await storage.users.users(in: organization, page: page) },
-        { _ = try await storage.users.setRole(.admin, of: user.id, at: seconds(30)) },
-        { try await storage.users.delete(user.id, at: seconds(30)) },
+        { _ = try await storage.users.setRole(.admin, of: user.id, in: organization, at: seconds(30)) },
+        { try await storage.users.delete(user.id, in: organization, at: seconds(30)) },
         { try await storage.sessions.insert(.sample(of: user), tokenHash: .sample("t")) },
         { _ = try await storage.sessions.session(for: .sample("t"), at: seconds(1)) },
-        { _ = try await storage.sessions.sessions(of: user.id, at: seconds(1)) },
-        { try await storage.sessions.delete(.random(), of: user.id) },
-        { try await storage.sessions.deleteAll(of: user.id) },
+        { _ = try await storage.sessions.sessions(of: user.id, in: organization, at: seconds(1)) },
+        { try await storage.sessions.delete(.random(), of: user.id, in: organization) },
+        { try await storage.sessions.deleteAll(of: user.id, in: organization) },
         { try await storage.sessions.deleteExpired(at: seconds(1)) },
         { try await storage.conversations.insert(.sample(of: owner)) },
         { _ = try await storage.conversations.conversation(conversation.id, of: owner) },
@@ -66,15 +69,19 @@ struct StorageCancellationTests {
         { _ = try await storage.documents.documents(in: organization, page: page) },
         { _ = try await storage.documents.revisions(of: draft.newDocumentID, in: organization) },
         { _ = try await storage.documents.text(of: draft.newDocumentID, revision: nil, in: organization) },
-        { try await storage.documents.delete(draft.newDocumentID, in: organization) },
+        { try await storage.documents.delete(draft.newDocumentID, in: organization, at: seconds(40)) },
         { _ = try await storage.jobs.job(job, in: organization) },
         { _ = try await storage.jobs.jobs(in: organization, state: nil, page: page) },
         { _ = try await storage.jobQueue.claim(by: "b", at: seconds(999), leaseFor: 30) },
+        { _ = try await storage.jobs.retry(job, in: organization, at: seconds(30)) },
+        { _ = try await storage.outbox.claim(limit: 9, at: seconds(30), leaseFor: 30) },
+        { try await storage.outbox.acknowledge(batch, at: seconds(30)) },
+        { try await storage.outbox.deleteEvents(occurredBefore: seconds(999)) },
         { _ = try await storage.passages.lexical("zebra", in: scope, limit: 1) },
         { _ = try await storage.passages.semantic(Embedding([1, 0]), model: "model", in: scope, limit: 1) },
         { _ = try await storage.passages.passages([chunk], in: organization) },
         { _ = try await storage.passages.unembedded(by: "new", limit: 1) },
-        { try await storage.passages.store([chunk: Embedding([0, 1])], model: "model") },
+        { try await storage.passages.store([chunk: Embedding([0, 1])], model: "model", in: organization) },
       ]
       for (index, call) in calls.enumerated() {
         #expect(await Self.failure(call) as? StorageFailure == .cancelled, "call \(index)")
@@ -97,6 +104,9 @@ struct StorageCancellationTests {
       #expect(try await storage.submissions.submission(pending.id, in: organization) == pending)
       #expect(try await storage.documents.documents(in: organization, page: page).items.count == 1)
       #expect(try await storage.nearest([1, 0]) == [chunk])
+      // Nothing was written about the cancelled calls, and the events wait as before.
+      #expect(try await storage.outbox.acknowledge(batch, at: seconds(30)) == 1)
+      #expect(try await storage.outbox.claim(limit: 99, at: seconds(30), leaseFor: 30)?.events.count == events - 1)
       // The lease is still the first worker's.
       _ = try await storage.jobQueue.publish(.sample("other"), under: lease, at: seconds(30))
     }

@@ -153,6 +153,16 @@ extension OpenStorage {
     return try await jobQueue.publish(draft, under: claimed.lease, at: time)
   }
 
+  /// Takes all events that wait.
+  func drainEvents(at time: Date = seconds(1_000)) async throws -> [DomainEvent] {
+    var events: [DomainEvent] = []
+    while let batch = try await outbox.claim(limit: 100, at: time, leaseFor: 30) {
+      events += batch.events
+      try await outbox.acknowledge(batch, at: time)
+    }
+    return events
+  }
+
   /// The ids that a search by words finds.
   func find(
     _ query: String, in organization: OrganizationID = organization, asOf: Date? = nil,

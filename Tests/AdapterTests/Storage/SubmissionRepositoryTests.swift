@@ -19,7 +19,7 @@ struct SubmissionRepositoryTests {
           title: "T “q”", content: content,
           metadata: [
             "tags": .list([.string("a"), .string("ü")]), "n": .number(1.5), "yes": .bool(true), "no": .bool(false),
-            "none": .null, "one": .number(1), "deep": .object(["x": .list([.object([:]), .string("\u{0}")])]),
+            "none": .null, "one": .number(1), "deep": .object(["x": .list([.object([:]), .string("\u{1}")])]),
           ], documentID: .random(), sourceURI: "file:/a b.md")
         try await storage.submissions.insert(submission, content: content)
         #expect(try await storage.submissions.submission(submission.id, in: organization) == submission)

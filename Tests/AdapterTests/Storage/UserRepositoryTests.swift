@@ -11,11 +11,11 @@ struct UserRepositoryTests {
       let user = try User.sample("søren", role: .contributor)
       let stored = try await storage.users.insert(user, passwordHash: PasswordHash("$2b$"), roleIfFirst: nil)
       #expect(stored == user)
-      #expect(try await storage.users.user(user.id) == user)
+      #expect(try await storage.users.user(user.id, in: organization) == user)
       let found = try await storage.users.credentials(for: user.email)
       #expect(found?.user == user)
       #expect(found?.hash == PasswordHash("$2b$"))
-      #expect(try await storage.users.user(.random()) == nil)
+      #expect(try await storage.users.user(.random(), in: organization) == nil)
     }
   }
 
@@ -38,7 +38,7 @@ struct UserRepositoryTests {
       await #expect(throws: StorageFailure.conflict("email")) {
         try await storage.users.insert(second, passwordHash: PasswordHash("second"), roleIfFirst: nil)
       }
-      #expect(try await storage.users.user(second.id) == nil)
+      #expect(try await storage.users.user(second.id, in: otherOrganization) == nil)
       let found = try await storage.users.credentials(for: first.email)
       #expect(found?.hash == PasswordHash("first"))
     }
@@ -50,10 +50,10 @@ struct UserRepositoryTests {
       let first = try await storage.users.insert(try .sample("a"), passwordHash: nil, roleIfFirst: .admin)
       let second = try await storage.users.insert(try .sample("b"), passwordHash: nil, roleIfFirst: .admin)
       #expect(first.role == .admin)
-      #expect(try await storage.users.user(first.id)?.role == .admin)
+      #expect(try await storage.users.user(first.id, in: organization)?.role == .admin)
       #expect(second.role == .user)
-      try await storage.users.delete(first.id, at: seconds(1))
-      try await storage.users.delete(second.id, at: seconds(1))
+      try await storage.users.delete(first.id, in: organization, at: seconds(1))
+      try await storage.users.delete(second.id, in: organization, at: seconds(1))
       let third = try await storage.users.insert(try .sample("c"), passwordHash: nil, roleIfFirst: .admin)
       #expect(third.role == .admin)
     }
@@ -107,7 +107,7 @@ struct UserRepositoryTests {
       }
       _ = try await storage.users.insert(
         try .sample("foreign", in: otherOrganization), passwordHash: nil, roleIfFirst: nil)
-      try await storage.users.delete(.repeating(6), at: seconds(9))
+      try await storage.users.delete(.repeating(6), in: organization, at: seconds(9))
       expected.removeAll { $0 == .repeating(6) }
       for size in [1, 2, 3, 6, 7] {
         let (items, pages) = try await allPages(size: size) {
@@ -126,10 +126,10 @@ struct UserRepositoryTests {
       let other = try await storage.users.insert(try .sample("b"), passwordHash: nil, roleIfFirst: nil)
       try await storage.sessions.insert(.sample(of: user), tokenHash: .sample("a"))
       try await storage.sessions.insert(.sample(of: other), tokenHash: .sample("b"))
-      let changed = try await storage.users.setRole(.contributor, of: user.id, at: seconds(5))
+      let changed = try await storage.users.setRole(.contributor, of: user.id, in: organization, at: seconds(5))
       #expect(changed.role == .contributor)
       #expect(changed.updatedAt == seconds(5))
-      #expect(try await storage.users.user(user.id) == changed)
+      #expect(try await storage.users.user(user.id, in: organization) == changed)
       #expect(try await storage.sessions.session(for: .sample("a"), at: seconds(6)) == nil)
       #expect(try await storage.sessions.session(for: .sample("b"), at: seconds(6)) != nil)
     }
@@ -140,11 +140,11 @@ struct UserRepositoryTests {
     try await kind.withStorage { storage in
       let user = try await storage.users.insert(try .sample("a"), passwordHash: nil, roleIfFirst: nil)
       try await storage.sessions.insert(.sample(of: user), tokenHash: .sample("a"))
-      try await storage.users.delete(user.id, at: seconds(5))
+      try await storage.users.delete(user.id, in: organization, at: seconds(5))
       #expect(try await storage.users.credentials(for: user.email) == nil)
-      #expect(try await storage.users.user(user.id)?.deletedAt == seconds(5))
+      #expect(try await storage.users.user(user.id, in: organization)?.deletedAt == seconds(5))
       #expect(try await storage.sessions.session(for: .sample("a"), at: seconds(6)) == nil)
-      #expect(try await storage.sessions.sessions(of: user.id, at: seconds(6)).isEmpty)
+      #expect(try await storage.sessions.sessions(of: user.id, in: organization, at: seconds(6)).isEmpty)
       let heir = try await storage.users.insert(try .sample("a"), passwordHash: nil, roleIfFirst: nil)
       #expect(try await storage.users.credentials(for: user.email)?.user == heir)
     }
@@ -154,15 +154,34 @@ struct UserRepositoryTests {
   func missing(_ kind: StorageUnderTest) async throws {
     try await kind.withStorage { storage in
       let user = try await storage.users.insert(try .sample("a"), passwordHash: nil, roleIfFirst: nil)
-      try await storage.users.delete(user.id, at: seconds(1))
+      try await storage.users.delete(user.id, in: organization, at: seconds(1))
       for id in [user.id, .random()] {
         await #expect(throws: StorageFailure.notFound) {
-          try await storage.users.setRole(.admin, of: id, at: seconds(2))
+          try await storage.users.setRole(.admin, of: id, in: organization, at: seconds(2))
         }
-        await #expect(throws: StorageFailure.notFound) { try await storage.users.delete(id, at: seconds(2)) }
+        await #expect(throws: StorageFailure.notFound) {
+          try await storage.users.delete(id, in: organization, at: seconds(2))
+        }
       }
-      #expect(try await storage.users.user(user.id)?.role == .user)
-      #expect(try await storage.users.user(user.id)?.deletedAt == seconds(1))
+      #expect(try await storage.users.user(user.id, in: organization)?.role == .user)
+      #expect(try await storage.users.user(user.id, in: organization)?.deletedAt == seconds(1))
+    }
+  }
+
+  @Test("another tenant's account is neither read nor changed by its id", arguments: StorageUnderTest.all)
+  func isolation(_ kind: StorageUnderTest) async throws {
+    try await kind.withStorage { storage in
+      let user = try await storage.users.insert(try .sample("a"), passwordHash: nil, roleIfFirst: nil)
+      try await storage.sessions.insert(.sample(of: user), tokenHash: .sample("a"))
+      #expect(try await storage.users.user(user.id, in: otherOrganization) == nil)
+      await #expect(throws: StorageFailure.notFound) {
+        try await storage.users.setRole(.admin, of: user.id, in: otherOrganization, at: seconds(2))
+      }
+      await #expect(throws: StorageFailure.notFound) {
+        try await storage.users.delete(user.id, in: otherOrganization, at: seconds(2))
+      }
+      #expect(try await storage.users.user(user.id, in: organization) == user)
+      #expect(try await storage.sessions.session(for: .sample("a"), at: seconds(3)) != nil)
     }
   }
 }

@@ -49,6 +49,8 @@ package struct StreamChat: Sendable {
     guard text.count <= Command.maximumLength else {
       throw .invalid("message must have at most \(Command.maximumLength) characters")
     }
+    try refuseNull(in: text, of: "message")
+    try command.filters.refuseNull()
     guard command.parentID == nil || command.conversationID != nil else {
       throw .invalid("parentId needs the conversationId that it is in")
     }

@@ -87,6 +87,8 @@ package struct WriteReply: Sendable {
     let limit = settings.maximumReplyBytes
     do throws(ModelFailure) {
       return try await model.reply(to: request) { part throws(ModelFailure) in
+        let part = NullCharacter.dropped(from: part)
+        guard !part.isEmpty else { return }
         guard draft.append(part, limit: limit) else { throw .cancelled }
         do { try await emit(.delta(part)) } catch { throw .cancelled }
       }

@@ -63,6 +63,7 @@ package struct ManageConversations: Sendable {
     guard !title.isEmpty, title.count <= Conversation.maximumTitleLength else {
       throw .invalid("title must have 1 to \(Conversation.maximumTitleLength) characters")
     }
+    try refuseNull(in: title, of: "title")
     return title
   }
 }

@@ -7,13 +7,15 @@ package struct ManageAccounts: Sendable {
 
   /// The caller's account.
   package func current(_ caller: Principal) async throws(UseCaseFailure) -> User {
-    try await found("account") { () async throws(StorageFailure) in try await users.user(caller.userID) }
+    try await found("account") { () async throws(StorageFailure) in
+      try await users.user(caller.userID, in: caller.organizationID)
+    }
   }
 
   /// Deletes the caller's account softly and ends its sessions.
   package func deleteOwn(_ caller: Principal) async throws(UseCaseFailure) {
     try await storing("account") { () async throws(StorageFailure) in
-      try await users.delete(caller.userID, at: clock.now())
+      try await users.delete(caller.userID, in: caller.organizationID, at: clock.now())
     }
   }
 
@@ -40,7 +42,7 @@ package struct ManageAccounts: Sendable {
     }
     guard account.user.organizationID == caller.organizationID else { throw .notFound("there is no such account") }
     return try await storing("account") { () async throws(StorageFailure) in
-      try await users.setRole(role, of: account.user.id, at: clock.now())
+      try await users.setRole(role, of: account.user.id, in: caller.organizationID, at: clock.now())
     }
   }
 }

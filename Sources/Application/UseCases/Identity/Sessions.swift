@@ -28,21 +28,21 @@ package struct ManageSessions: Sendable {
   /// The caller's live sessions, newest first.
   package func list(_ caller: Principal) async throws(UseCaseFailure) -> [Session] {
     try await storing("session") { () async throws(StorageFailure) in
-      try await sessions.sessions(of: caller.userID, at: clock.now())
+      try await sessions.sessions(of: caller.userID, in: caller.organizationID, at: clock.now())
     }
   }
 
   /// Ends one of the caller's sessions.
   package func revoke(_ id: SessionID, _ caller: Principal) async throws(UseCaseFailure) {
     try await storing("session") { () async throws(StorageFailure) in
-      try await sessions.delete(id, of: caller.userID)
+      try await sessions.delete(id, of: caller.userID, in: caller.organizationID)
     }
   }
 
   /// Ends the session the caller is using. Ending it twice is no error.
   package func signOut(_ caller: Principal) async throws(UseCaseFailure) {
     guard let id = caller.sessionID else { return }
-    do { try await sessions.delete(id, of: caller.userID) } catch .notFound {
+    do { try await sessions.delete(id, of: caller.userID, in: caller.organizationID) } catch .notFound {
       return
     } catch {
       throw UseCaseFailure(error, "session")
@@ -52,7 +52,7 @@ package struct ManageSessions: Sendable {
   /// Ends all of the caller's sessions, this one included, and says how many.
   package func revokeAll(_ caller: Principal) async throws(UseCaseFailure) -> Int {
     try await storing("session") { () async throws(StorageFailure) in
-      try await sessions.deleteAll(of: caller.userID)
+      try await sessions.deleteAll(of: caller.userID, in: caller.organizationID)
     }
   }
 }

@@ -86,6 +86,7 @@ package struct SignUp: Sendable {
     guard !name.isEmpty, name.count <= Self.maximumNameLength else {
       throw .invalid("displayName must have 1 to \(Self.maximumNameLength) characters")
     }
+    try refuseNull(in: name, of: "displayName")
     let password: Password
     do { password = try Password(new: command.password) } catch { throw UseCaseFailure(error) }
     let hash: PasswordHash

@@ -12,10 +12,11 @@ package struct EmbedMissing: Sendable {
   package func callAsFunction(batchSize: Int = 32) async throws(UseCaseFailure) -> Int {
     guard let embedder = embedder() else { return 0 }
     let model = embedder.model.name
-    let passages = try await storing("passage") { () async throws(StorageFailure) in
+    let missing = try await storing("passage") { () async throws(StorageFailure) in
       try await index.unembedded(by: model, limit: batchSize)
     }
-    guard !passages.isEmpty else { return 0 }
+    guard let missing else { return 0 }
+    let passages = missing.passages
     let embeddings: [Embedding]
     do throws(EmbeddingFailure) {
       embeddings = try await embedder.embed(passages.map { EmbeddingInput.text(of: $0.chunk, title: $0.title) })
@@ -28,7 +29,7 @@ package struct EmbedMissing: Sendable {
     let byChunk = Dictionary(
       zip(passages.map(\.chunk.id), embeddings), uniquingKeysWith: { first, _ in first })
     try await storing("passage") { () async throws(StorageFailure) in
-      try await index.store(byChunk, model: model)
+      try await index.store(byChunk, model: model, in: missing.organizationID)
     }
     return passages.count
   }

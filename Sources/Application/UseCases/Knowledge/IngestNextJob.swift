@@ -66,7 +66,8 @@ package struct IngestNextJob: Sendable {
       let title = claimed.submission.title
       let (embeddings, model) = try await embed(chunks, title: title, progress, claimed.lease)
       let draft = RevisionDraft(
-        newDocumentID: makeID(), revisionID: makeID(), title: title, mediaType: mediaType, text: text.text,
+        newDocumentID: makeID(), revisionID: makeID(), title: title,
+        mediaType: MediaType(NullCharacter.dropped(from: mediaType.name)), text: text.text,
         contentHash: secrets.hash(text.text.utf8), chunks: chunks, embeddings: embeddings, embeddingModel: model)
       do throws(LeaseFailure) {
         _ = try await queue.publish(draft, under: claimed.lease, at: clock.now())
@@ -186,12 +187,13 @@ package struct IngestNextJob: Sendable {
     case .cancelled: result = await uncancelled { () throws(LeaseFailure) in try await queue.release(lease, at: now) }
     case .permanent(let why):
       result = await uncancelled { () throws(LeaseFailure) in
-        try await queue.fail(why, retryAt: nil, under: lease, at: now)
+        try await queue.fail(NullCharacter.dropped(from: why), retryAt: nil, under: lease, at: now)
       }
     case .transient(let why):
       let delay = settings.retries.delay(afterAttempts: claimed.job.attempts, jitter: Double.random(in: 0..<1))
       result = await uncancelled { () throws(LeaseFailure) in
-        try await queue.fail(why, retryAt: delay.map(now.addingTimeInterval), under: lease, at: now)
+        try await queue.fail(
+          NullCharacter.dropped(from: why), retryAt: delay.map(now.addingTimeInterval), under: lease, at: now)
       }
     }
     if case .storage(let failure)? = result { throw UseCaseFailure(failure, "job") }

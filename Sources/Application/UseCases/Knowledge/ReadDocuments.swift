@@ -3,6 +3,7 @@ package import Domain
 /// Lists, reads and deletes documents.
 package struct ReadDocuments: Sendable {
   let documents: any DocumentRepository
+  let clock: WallClock
 
   /// The tenant's documents, the last changed first.
   package func list(page: PageRequest, _ caller: Principal) async throws(UseCaseFailure) -> Page<Document> {
@@ -42,7 +43,7 @@ package struct ReadDocuments: Sendable {
   package func delete(_ id: DocumentID, _ caller: Principal) async throws(UseCaseFailure) {
     try caller.require(.admin, to: "delete documents")
     try await storing("document") { () async throws(StorageFailure) in
-      try await documents.delete(id, in: caller.organizationID)
+      try await documents.delete(id, in: caller.organizationID, at: clock.now())
     }
   }
 }

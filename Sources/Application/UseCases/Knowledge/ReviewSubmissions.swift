@@ -88,6 +88,7 @@ package struct ReviewSubmissions: Sendable {
     guard note.count <= KnowledgeSubmission.maximumNoteLength else {
       throw .invalid("note must have at most \(KnowledgeSubmission.maximumNoteLength) characters")
     }
+    try refuseNull(in: note, of: "note")
     return note
   }
 }

@@ -56,11 +56,13 @@ package struct SubmitKnowledge: Sendable {
     guard !title.isEmpty, title.count <= KnowledgeSubmission.maximumTitleLength else {
       throw .invalid("title must have 1 to \(KnowledgeSubmission.maximumTitleLength) characters")
     }
+    try refuseNull(in: title, of: "title")
     try check(command.content)
     try check(command.metadata)
     if let source = command.sourceURI, source.isEmpty || source.count > Self.maximumSourceLength {
       throw .invalid("sourceUri must have 1 to \(Self.maximumSourceLength) characters")
     }
+    try refuseNull(in: command.sourceURI ?? "", of: "sourceUri")
     if let id = command.documentID {
       _ = try await found("document") { () async throws(StorageFailure) in
         try await documents.document(id, in: caller.organizationID)
@@ -83,23 +85,32 @@ package struct SubmitKnowledge: Sendable {
     switch content {
     case .text(let text):
       guard !text.trimmingWhitespace().isEmpty else { throw .invalid("text must not be empty") }
+      try refuseNull(in: text, of: "text")
       size = text.utf8.count
     case .url(let url):
       guard url.count <= Self.maximumSourceLength else {
         throw .invalid("url must have at most \(Self.maximumSourceLength) characters")
       }
+      try refuseNull(in: url, of: "url")
       do { try fetcher.check(url) } catch { throw UseCaseFailure(error) }
       size = 0
-    case .file(let name, _, let bytes):
+    case .file(let name, let mediaType, let bytes):
       guard !bytes.isEmpty else { throw .invalid("the file is empty") }
       guard name.count <= 255 else { throw .invalid("the file's name must have at most 255 characters") }
+      try refuseNull(in: name, of: "the file's name")
+      try refuseNull(in: mediaType.name, of: "the file's media type")
       size = bytes.count
     }
     guard size <= maximumBytes else { throw .exhausted("a submission has at most \(maximumBytes) bytes") }
   }
 
   private func check(_ metadata: Metadata) throws(UseCaseFailure) {
-    var level: [MetadataValue] = Array(metadata.values)
+    // Each value with the name of the entry that it lies in.
+    var level: [(entry: String, value: MetadataValue)] = []
+    for (key, value) in metadata {
+      try refuseNull(in: key, of: "a key of metadata")
+      level.append(("metadata.\(key.prefix(100))", value))
+    }
     var count = 0
     var depth = 0
     while !level.isEmpty {
@@ -109,13 +120,18 @@ package struct SubmitKnowledge: Sendable {
         throw .invalid(
           "metadata has at most \(Self.maximumMetadataValues) values in \(Self.maximumMetadataDepth) levels")
       }
-      level = level.flatMap { value -> [MetadataValue] in
+      var below: [(entry: String, value: MetadataValue)] = []
+      for (entry, value) in level {
         switch value {
-        case .list(let values): values
-        case .object(let values): Array(values.values)
-        default: []
+        case .list(let values): below += values.map { (entry, $0) }
+        case .object(let values):
+          for key in values.keys { try refuseNull(in: key, of: "a key in \(entry)") }
+          below += values.values.map { (entry, $0) }
+        case .string(let text): try refuseNull(in: text, of: entry)
+        case .null, .bool, .number: break
         }
       }
+      level = below
     }
   }
 }

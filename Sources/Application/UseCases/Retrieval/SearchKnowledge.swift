@@ -71,6 +71,8 @@ package struct SearchKnowledge: Sendable {
     guard text.count <= Query.maximumLength else {
       throw .invalid("query must have at most \(Query.maximumLength) characters")
     }
+    try refuseNull(in: text, of: "query")
+    try query.filters.refuseNull()
     guard (1...Query.maximumHits).contains(query.limit) else {
       throw .invalid("limit must be 1 to \(Query.maximumHits)")
     }
@@ -128,5 +130,13 @@ package struct SearchKnowledge: Sendable {
     return try await storing("passage") { () async throws(StorageFailure) in
       try await index.semantic(vector, model: embedder.model.name, in: scope, limit: limit)
     }
+  }
+}
+
+extension SearchFilters {
+  /// Refuses U+0000: nothing that is stored has it.
+  func refuseNull() throws(UseCaseFailure) {
+    for tag in tags { try Application.refuseNull(in: tag, of: "filters.tags") }
+    try Application.refuseNull(in: sourcePrefix ?? "", of: "filters.sourceUriPrefix")
   }
 }

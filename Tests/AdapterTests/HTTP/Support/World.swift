@@ -21,7 +21,7 @@ struct WireWorld: Sendable {
       World(
         users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
         submissions: storage.submissions, documents: storage.documents, jobQueue: storage.jobQueue,
-        jobs: storage.jobs, passages: storage.passages,
+        jobs: storage.jobs, passages: storage.passages, outbox: storage.outbox,
         models: LanguageModelRegistry(models: [model], defaultName: model.name), embedder: CurrentEmbedder { nil },
         counter: ApproximateTokenCounter(), extractor: OneParagraph(), fetcher: NoFetcher(), hasher: PlainHasher(),
         secrets: RandomSecrets(), makeID: IDGenerator { ids.next() }, clock: WallClock { [clock] in clock.now }),

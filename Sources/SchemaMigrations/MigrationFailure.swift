@@ -10,9 +10,9 @@ package enum MigrationFailure: Error, Hashable, Sendable, CustomStringConvertibl
   case outOfOrder(String)
   /// The files are no pairs of `<timestamp>_<name>.up.sql` and `.down.sql`; names the one that is wrong.
   case malformed(String)
-  /// A migration's statements failed, for SQLite's reason.
+  /// A migration's statements failed, for the database's reason.
   case failed(String, reason: String)
-  /// The file cannot be opened, or another process held it too long.
+  /// The database cannot be reached or opened, or another process held it too long.
   case unavailable(String)
 
   /// What is wrong and what to do.

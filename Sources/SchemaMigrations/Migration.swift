@@ -1,17 +1,31 @@
 import Crypto
+import EmbeddedFiles
 package import FoundationEssentials
 
-/// One step of the schema, and back.
-struct Migration: Sendable {
+/// One step of a schema, and back.
+package struct Migration: Hashable, Sendable {
   /// `<timestamp>_<name>`; migrations run in the order of their names.
-  let name: String
-  let up: String
-  let down: String
+  package let name: String
+  /// The statements that go up.
+  package let up: String
+  /// The statements that take it back.
+  package let down: String
   /// SHA-256 of the file that goes up, 64 hexadecimal digits.
-  let checksum: String
+  package let checksum: String
 
-  /// Pairs files up and sorts them.
-  static func read(_ files: [(path: String, data: Data)]) throws(MigrationFailure) -> [Migration] {
+  /// The migrations that the binary carries from a folder of the repository, such as `migrations/sqlite`.
+  ///
+  /// - Throws: `.malformed` when the binary carries none from there.
+  package static func embedded(in folder: String) throws(MigrationFailure) -> [Migration] {
+    let files = EmbeddedFiles.files(in: folder)
+    guard !files.isEmpty else { throw .malformed(folder) }
+    return try read(files)
+  }
+
+  /// Pairs files up by their names and sorts them; the folders they lie in do not matter.
+  ///
+  /// - Throws: `.malformed` for a file that has another name, has no counterpart, or is no UTF-8.
+  package static func read(_ files: [(path: String, data: Data)]) throws(MigrationFailure) -> [Migration] {
     var ups: [String: Data] = [:]
     var downs: [String: Data] = [:]
     for (path, data) in files {
@@ -41,12 +55,4 @@ struct Migration: Sendable {
     return parts.count == 2 && parts[0].utf8.count == 14 && parts[0].utf8.allSatisfy { (48...57).contains($0) }
       && !parts[1].isEmpty
   }
-}
-
-/// A migration as `migrate status` shows it.
-package struct MigrationStatus: Hashable, Sendable {
-  /// `<timestamp>_<name>`.
-  package let name: String
-  /// When it was applied, or `nil` while it was not.
-  package let appliedAt: Date?
 }

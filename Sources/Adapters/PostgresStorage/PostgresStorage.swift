@@ -1,0 +1,62 @@
+package import Application
+
+/// Everything the platform stores, in one PostgreSQL database that any number of replicas share.
+///
+/// It expects the current schema: who opens it has run the migrator before.
+package struct PostgresStorage: Sendable {
+  /// The accounts.
+  package let users: any UserRepository
+  /// The signed-in sessions.
+  package let sessions: any SessionRepository
+  /// Conversations and messages.
+  package let conversations: any ConversationRepository
+  /// Submissions of knowledge.
+  package let submissions: any SubmissionRepository
+  /// Published documents.
+  package let documents: any DocumentRepository
+  /// The queue of ingestion jobs, for workers.
+  package let jobQueue: any JobQueue
+  /// The ingestion jobs, for submitters.
+  package let jobs: any JobRepository
+  /// The chunks, for search.
+  package let passages: any PassageIndex
+  /// The events, for whoever hands them on.
+  package let outbox: any EventOutbox
+
+  private let database: PostgresDatabase
+
+  /// Opens the pool and looks whether the database answers and has the schema.
+  ///
+  /// - Throws: `.unavailable` with what to do.
+  package init(
+    configuration: PostgresConfiguration, search: PostgresSearchSettings = PostgresSearchSettings(),
+    diagnostics: @escaping PostgresDiagnostics = { _ in }
+  ) async throws(StorageFailure) {
+    let database = PostgresDatabase(configuration: configuration, diagnostics: diagnostics)
+    self.database = database
+    users = PostgresUserRepository(database)
+    sessions = PostgresSessionRepository(database)
+    conversations = PostgresConversationRepository(database)
+    submissions = PostgresSubmissionRepository(database)
+    documents = PostgresDocumentRepository(database)
+    jobQueue = PostgresJobQueue(database)
+    jobs = PostgresJobRepository(database)
+    passages = PostgresPassageIndex(database, settings: search)
+    outbox = PostgresEventOutbox(database)
+    do throws(StorageFailure) {
+      try await checkConnection()
+    } catch {
+      await database.close()
+      throw error
+    }
+  }
+
+  /// Whether the database answers and has the tables: for readiness checks.
+  package func checkConnection() async throws(StorageFailure) {
+    _ = try await database.query(
+      in: nil, readOnly: true, "SELECT FROM users, document_chunks, ingestion_jobs, outbox LIMIT 0")
+  }
+
+  /// Closes the connections when what runs has ended; no other call may follow.
+  package func close() async { await database.close() }
+}
