@@ -335,14 +335,15 @@ def test_a_database_that_was_changed_or_is_newer_stops_the_start(shell: Shell) -
         row[0] for row in server.rows("SELECT name FROM sqlite_master WHERE type = 'table'") if "migration" in row[0]]
     columns = [row[1] for row in server.rows(f"PRAGMA table_info({table})")]
     assert "name" in columns and "checksum" in columns
-    [(name, checksum)] = server.rows(f"SELECT name, checksum FROM {table}")
-    server.write(f"UPDATE {table} SET name = ?", "99990101000000_future")
+    name, checksum = server.rows(f"SELECT name, checksum FROM {table} ORDER BY name")[-1]
+    server.write(f"UPDATE {table} SET name = ? WHERE name = ?", "99990101000000_future", name)
     run = shell("serve", "--port", "0", status=1)
     assert "99990101000000_future" in run.stderr and "listening" not in run.stdout
-    server.write(f"UPDATE {table} SET name = ?, checksum = ?", name, "0" * 64)
+    server.write(
+        f"UPDATE {table} SET name = ?, checksum = ? WHERE name = ?", name, "0" * 64, "99990101000000_future")
     assert name in shell("serve", "--port", "0", status=1).stderr
     assert name in shell("users", "list", status=1).stderr
-    server.write(f"UPDATE {table} SET checksum = ?", checksum)
+    server.write(f"UPDATE {table} SET checksum = ? WHERE name = ?", checksum, name)
     assert shell.json("users", "list") == []
 
 
