@@ -125,6 +125,13 @@ class PostgresServer:
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
+        try:
+            self._make()
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
+    def _make(self) -> None:
         home = self.binaries.parent
         readable = subprocess.run(["test", "-x", self.binaries / "postgres"], **unprivileged()).returncode == 0
         self.programs = self.binaries
