@@ -40,6 +40,8 @@ struct Connecting {
     guard PQsetnonblocking(handle, 1) == 0, PQenterPipelineMode(handle) == 1,
       let session = LibPQSession(handle, notices: notices)
     else { throw failed(.unreachable, "libpq refused its non-blocking mode") }
+    // From here on results carry the SQLSTATE, and texts for the log need no rows' values in their details.
+    PQsetErrorVerbosity(handle, PQERRORS_TERSE)
     isKept = true
     return session
   }
@@ -71,10 +73,14 @@ extension PostgresConnectionFailure {
       self = .refused(sqlState: sqlState)
       return
     }
-    let text = text.lowercased()
-    if text.contains("translate host name") || text.contains("resolve") {
+    // What stands before the last `failed: ` names the host, which may be called anything.
+    let reason = (text.split(separator: "failed: ").last ?? "").lowercased()
+    if text.hasPrefix("could not translate host name") {
       self = .unknownHost
-    } else if ["ssl", "tls", "certificate"].contains(where: text.contains) {
+    } else if reason.contains("invalid response to ssl negotiation") {
+      // Something else than PostgreSQL answers there.
+      self = .unreachable
+    } else if ["ssl", "tls", "certificate"].contains(where: reason.contains) {
       self = .tlsRefused
     } else {
       self = .unreachable

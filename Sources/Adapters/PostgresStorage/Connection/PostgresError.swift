@@ -1,6 +1,6 @@
 import CLibPQ
 
-/// What the server said of a statement: the adapter's own error, for its code and the operator's log, never for clients.
+/// What the server said of a statement: the adapter's own error, for its code and the operator's log, not for clients.
 package struct PostgresError: Error, Hashable, Sendable {
   /// The five characters of the SQLSTATE, such as `23505`.
   package let sqlState: String
@@ -65,6 +65,11 @@ package struct PostgresError: Error, Hashable, Sendable {
     default: false
     }
   }
+
+  /// What a statement meets whose transaction another statement has ended.
+  static let transactionEnded = PostgresError(
+    sqlState: "25P01", message: "a statement ended the transaction that it is part of"
+  )
 
   /// Whether the transaction failed for what others did at the same time: run again, it may succeed.
   var isConflictOfTransactions: Bool { sqlState == "40001" || sqlState == "40P01" }

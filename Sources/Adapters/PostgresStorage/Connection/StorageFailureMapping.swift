@@ -4,7 +4,7 @@ extension StorageFailure {
   /// Translates what a transaction throws, once; no word of the server's or of libpq's gets through.
   ///
   /// Source of the codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
-  package init(_ error: any Error) {
+  init(_ error: any Error) {
     switch error {
     case let failure as StorageFailure: self = failure
     case is CancellationError: self = .cancelled
@@ -22,7 +22,7 @@ extension StorageFailure {
     case .unknownHost: .unavailable("the database server's host name cannot be resolved; check its URL")
     case .tlsRefused:
       .unavailable(
-        "no TLS connection to the database server; check sslmode and sslrootcert in its URL and the server's certificate"
+        "no TLS connection to the database server; check sslmode and sslrootcert in its URL and its certificate"
       )
     case .refused(let sqlState): refusal(sqlState)
     case .connectTimeout:
@@ -33,7 +33,8 @@ extension StorageFailure {
     case .lost: .unavailable("the database connection was lost before the end; nothing was written, try again")
     case .outcomeUnknown:
       .unavailable(
-        "the database connection was lost at the end: it is unknown whether the change was made; look before trying again"
+        "the database connection was lost at the end: "
+          + "it is unknown whether the change was made; look before trying again"
       )
     case .tooLarge: .corrupt("a value is larger than the database takes (1 GB)")
     case .transactionEnded: .corrupt("a statement came after the end of its transaction")
@@ -56,6 +57,8 @@ extension StorageFailure {
 
   private static func translated(_ error: PostgresError) -> StorageFailure {
     switch error.sqlState {
+    // What the server says when the role that a transaction is to run as does not exist.
+    case "22023" where error.routine == "call_string_check_hook": outdatedSchema
     case "23505", "23P01": .conflict(ConstraintNames.name(of: error.constraint))
     case "23503": .notFound
     case "40001", "40P01": .unavailable("others changed the same data at the same time, again and again; try again")
@@ -70,13 +73,17 @@ extension StorageFailure {
     case "42501":
       .unavailable("the database user lacks a privilege; run opentier migrate up, which grants the role it needs")
     case "42P01", "42703", "42704", "42883", "3F000", "42P02":
-      .unavailable("the database schema is not up to date; run opentier migrate up")
+      outdatedSchema
     case "22021", "22P05": .corrupt("a text holds a character that the database cannot store (U+0000)")
     case "26000", "42P05":
       .unavailable("a prepared statement is not where it was; behind a pooler use its transaction mode")
     default: byClass(error.sqlState)
     }
   }
+
+  private static let outdatedSchema = StorageFailure.unavailable(
+    "the database schema is not up to date; run opentier migrate up"
+  )
 
   private static func byClass(_ sqlState: String) -> StorageFailure {
     switch sqlState.prefix(2) {

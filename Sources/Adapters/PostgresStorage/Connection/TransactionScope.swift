@@ -53,7 +53,7 @@ final class TransactionScope: Sendable {
       }
       if isOpen { return [] }
       if let error = state.error { throw error }
-      throw PostgresError(sqlState: "25P01", message: "a statement ended the transaction that it is part of")
+      throw PostgresError.transactionEnded
     }
   }
 

@@ -7,10 +7,6 @@ import Testing
 
 @Suite("Cancelling what runs in the database", .needsPostgres)
 struct CancellationTests {
-  private static let sleeping = """
-    SELECT count(*) = 1 FROM pg_stat_activity
-    WHERE datname = current_database() AND state = 'active' AND query LIKE 'SELECT pg_sleep%'
-    """
   private static let idle = """
     SELECT count(*) = 0 FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'
@@ -33,7 +29,7 @@ struct CancellationTests {
       ]
       for body in bodies {
         let task = Task { await failure(of: body) }
-        #expect(try await tested.eventually(Self.sleeping))
+        #expect(try await tested.hasSleeping())
         let start = ContinuousClock.now
         task.cancel()
         #expect(await task.value as? StorageFailure == .cancelled)
@@ -123,7 +119,7 @@ struct CancellationTests {
         try await tested.database.read(in: nil) { transaction in
           try await withThrowingTaskGroup { group in
             group.addTask { _ = try await transaction.rows("SELECT pg_sleep(60)") }
-            _ = try await tested.eventually(Self.sleeping)
+            _ = try await tested.hasSleeping()
             group.cancelAll()
             try await group.next()
           }

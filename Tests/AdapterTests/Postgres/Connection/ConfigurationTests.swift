@@ -59,6 +59,9 @@ struct ConfigurationTests {
       ("could not translate host name \"nowhere\" to address: Name or service not known\n", .unknownHost),
       ("connection to server at \"h\" failed: server does not support SSL, but SSL was required\n", .tlsRefused),
       ("connection to server at \"h\" failed: SSL error: certificate verify failed\n", .tlsRefused),
+      ("root certificate file \"/ca.pem\" does not exist\n", .tlsRefused),
+      ("connection to server at \"ssl.test\" (::1), port 5432 failed: Connection refused\n", .unreachable),
+      ("connection to server at \"h\" failed: received invalid response to SSL negotiation: H\n", .unreachable),
       (
         "connection to server at \"a\" failed: Connection refused\nconnection to server at \"b\" failed: "
           + "SCHWERWIEGEND:  57P03: das Datenbanksystem startet\n", .refused(sqlState: "57P03")

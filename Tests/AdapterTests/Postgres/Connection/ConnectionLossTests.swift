@@ -8,11 +8,6 @@ import Testing
 
 @Suite("Connections that end", .needsPostgres)
 struct ConnectionLossTests {
-  private static let terminate = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid()
-    """
-
   @Test("idle connections that the server has ended are replaced, and no call notices", arguments: [1, 10])
   func idle(count: Int) async throws {
     try await withTestedDatabase({ $0.maximumConnections = count }) { tested in
@@ -21,7 +16,7 @@ struct ConnectionLossTests {
         var held: [PostgresConnection] = []
         for _ in 0..<count { held.append(try await tested.pool.checkOut()) }
         for connection in held { tested.pool.checkIn(connection) }
-        try await tested.admin(Self.terminate)
+        try await tested.terminateOthers()
         try await withThrowingTaskGroup { group in
           for _ in 0..<(3 * count) {
             group.addTask { _ = try await tested.database.query(in: nil, "INSERT INTO t VALUES (\(round))") }
@@ -45,7 +40,7 @@ struct ConnectionLossTests {
       let body = { @Sendable (transaction: PostgresTransaction) async throws in
         _ = try await transaction.execute(
           "INSERT INTO t SELECT 1 WHERE current_setting('transaction_read_only') = 'off'")
-        if runs.add() == 1 { try await tested.admin(Self.terminate) }
+        if runs.add() == 1 { try await tested.terminateOthers() }
         _ = try await transaction.rows("SELECT 1")
       }
       try await tested.database.write(in: nil, body)
@@ -64,7 +59,7 @@ struct ConnectionLossTests {
       let error = await failure {
         try await tested.database.write(in: nil) { transaction in
           try await transaction.execute("INSERT INTO t VALUES (1)")
-          try await tested.admin(Self.terminate)
+          try await tested.terminateOthers()
           _ = try await transaction.rows("SELECT 1")
         }
       }
@@ -85,11 +80,8 @@ struct ConnectionLossTests {
       try await tested.database.write(in: nil) { transaction in
         try await transaction.execute("INSERT INTO t VALUES (1)")
         if runs.add() == 1 {
-          try await tested.admin(Self.terminate)
-          #expect(
-            try await tested.eventually(
-              "SELECT count(*) = 0 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            ))
+          try await tested.terminateOthers()
+          #expect(try await tested.isLeft())
         }
       }
       #expect(try await tested.admin("SELECT count(*) FROM t") == [["1"]])
@@ -105,10 +97,8 @@ struct ConnectionLossTests {
         let task = Task {
           await failure { _ = try await database.query(in: nil, readOnly: readOnly, "SELECT pg_sleep(0.5), 1 AS v") }
         }
-        let sleeping =
-          "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SELECT pg_sleep%' AND state = 'active'"
-        #expect(try await tested.eventually(sleeping))
-        try await tested.admin(Self.terminate)
+        #expect(try await tested.hasSleeping())
+        try await tested.terminateOthers()
         // The server says that it ends the connection before it has done the statement, so nothing was written.
         #expect(await task.value == nil)
       }
@@ -134,7 +124,7 @@ struct ConnectionLossTests {
         let waiting =
           "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep')"
         #expect(try await tested.eventually(waiting))
-        try await tested.admin(Self.terminate)
+        try await tested.terminateOthers()
         #expect(await task.value as? StorageFailure == StorageFailure(PostgresConnectionFailure.outcomeUnknown))
         #expect(try await tested.eventually("NOT (\(waiting))"))
       }

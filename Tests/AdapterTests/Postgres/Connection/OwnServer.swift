@@ -109,18 +109,5 @@ struct OwnServer: Sendable {
     guard status == 0 else { throw PostgresTestFailure("\(command) failed") }
   }
 
-  private static func freePort() throws -> Int {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let isBound = withUnsafeMutableBytes(of: &address) { bytes in
-      guard let pointer = bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self) else { return false }
-      return bind(descriptor, pointer, length) == 0 && getsockname(descriptor, pointer, &length) == 0
-    }
-    guard isBound else { throw PostgresTestFailure("no free port") }
-    return Int(UInt16(bigEndian: address.sin_port))
-  }
+  private static func freePort() throws -> Int { try SilentServer().port }
 }

@@ -39,6 +39,24 @@ struct ServerTests {
     }
   }
 
+  @Test("a login or a server without the application's role is told to bring the schema up to date")
+  func missingRole() async throws {
+    try await OwnServer.withServer { server in
+      try await PostgresTestServer.execute("CREATE ROLE stranger LOGIN", at: server.url())
+      for change in ["SELECT 1", "ALTER ROLE opentier_app RENAME TO another"] {
+        try await PostgresTestServer.execute(change, at: server.url())
+        let database = PostgresDatabase(configuration: try PostgresConfiguration(url: server.url("stranger")))
+        let error = await failure { _ = try await database.query(in: nil, "SELECT 1") }
+        guard case .unavailable(let words) = error as? StorageFailure else {
+          Issue.record("\(String(describing: error))")
+          continue
+        }
+        #expect(words.contains("run opentier migrate up"))
+        await database.close()
+      }
+    }
+  }
+
   @Test(
     "after a restart every waiting call is served, and nothing that was acknowledged is lost",
     arguments: ["fast", "immediate"])

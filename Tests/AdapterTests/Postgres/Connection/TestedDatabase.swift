@@ -22,6 +22,25 @@ struct TestedDatabase: Sendable {
     try await Self.eventually { try await admin("SELECT (\(sql))::text") == [["true"]] }
   }
 
+  /// Ends every other connection to the database.
+  func terminateOthers() async throws {
+    try await admin("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE \(Self.others)")
+  }
+
+  /// Whether nobody else is connected to the database, at the latest after a while.
+  func isLeft() async throws -> Bool {
+    try await eventually("NOT EXISTS (SELECT FROM pg_stat_activity WHERE \(Self.others))")
+  }
+
+  /// Whether so many statements sleep on the server, at the latest after a while.
+  func hasSleeping(_ count: Int = 1) async throws -> Bool {
+    let sleeping = "state = 'active' AND query LIKE 'SELECT pg_sleep%'"
+    return try await eventually(
+      "\(count) = (SELECT count(*) FROM pg_stat_activity WHERE \(Self.others) AND \(sleeping))")
+  }
+
+  private static let others = "datname = current_database() AND pid <> pg_backend_pid()"
+
   /// Looks until something holds; false when that takes more than 10 s.
   static func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
     for _ in 0..<1000 {

@@ -31,7 +31,7 @@ struct TypeRoundTripTests {
       #expect(try await connection.rows("SELECT \(Double.nan) AS v")[0].value("v", as: Double.self).isNaN)
       #expect(
         try await connection.rows("SELECT \(Float(0.1)) AS v")[0].value("v", as: Double.self) == Double(Float(0.1)))
-      let texts = ["", " ", "a'b\"c\\d$1\n\t", "äöü ß 漢字 🦊 e\u{301} \u{FFFF}", String(repeating: "ж", count: 100_000)]
+      let texts = ["", " ", "a'b\"c\\d$1\n\t", "ä 漢字 🦊 e\u{301} \u{FFFF}", String(repeating: "ж", count: 99_999)]
       try await check("text", texts, on: connection)
       try await check("varchar(10)", ["", "0123456789"], on: connection)
       try await check("uuid", [UUID(), UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))], on: connection)
@@ -104,12 +104,14 @@ struct TypeRoundTripTests {
       let connection = try await PostgresConnection.connect(PostgresConfiguration(url: tested.url))
       let value = Value(a: [1, 2], b: "ä\"\\")
       let none: Mood? = nil
+      let sparse = SparseVector(
+        dimensions: 9, entries: [(index: 8, value: 2), (index: 0, value: 1), (index: 3, value: 0)])
       let embedding = Embedding((0..<384).map { Float($0) / 384 })
       let sql: SQL = """
         SELECT \(try JSONB(value)) AS j, \(JSONB(text: "[1]")) AS t, \(try JSONB(value))::json AS plain,
           \(enumeration: Mood.happy)::mood AS m, \(enumeration: none)::mood AS n, ARRAY['sad']::mood[] AS list,
           \(embedding)::vector AS v, \(HalfVector(embedding))::halfvec AS h,
-          (\(SparseVector(dimensions: 9, entries: [(index: 8, value: 2), (index: 0, value: 1), (3, 0)]))::sparsevec)::text AS s
+          (\(sparse)::sparsevec)::text AS s
         """
       let row = try #require(try await connection.first(sql))
       #expect(try row.json("j", as: Value.self) == value)
