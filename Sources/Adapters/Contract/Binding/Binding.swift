@@ -78,7 +78,9 @@ package struct Binding: Sendable {
   package let handler: Handler
 
   /// Whether calling it changes nothing, so that it may be repeated (and, on Connect, be a GET).
-  package var isSideEffectFree: Bool { verb == .get }
+  package var isSideEffectFree: Bool {
+    ContractSchema.current.methodsWithoutSideEffects.contains(method.fullyQualifiedMethod)
+  }
   /// Whether it answers with a stream.
   package var isStreaming: Bool { if case .serverStreaming = handler { true } else { false } }
   /// The path on Connect, gRPC-Web and gRPC: `/opentier.v1.ChatService/StreamChat`.

@@ -38,8 +38,13 @@ package struct ContractSchema: Sendable {
   private(set) var enums: [String: EnumType] = [:]
   /// The comments of services (`opentier.v1.ChatService`) and methods (`opentier.v1.ChatService/StreamChat`).
   private(set) var comments: [String: String] = [:]
-  /// The full names of all methods.
+  /// The full names of all public methods.
   package private(set) var methods: [String] = []
+  /// Those of them that change nothing (`idempotency_level = NO_SIDE_EFFECTS`).
+  package private(set) var methodsWithoutSideEffects: Set<String> = []
+
+  /// The package of the public services.
+  private static let publicPackage = "opentier.v1"
 
   private init() {
     // The generator wrote both layers, and `ContractSchemaTests` reads them: they cannot fail at run time.
@@ -84,7 +89,12 @@ package struct ContractSchema: Sendable {
       let fullName = "\(file.package).\(service.name)"
       comments[fullName] = commentByPath[path]
       for (position, method) in service.method.enumerated() {
-        methods.append("\(fullName)/\(method.name)")
+        if file.package == Self.publicPackage {
+          methods.append("\(fullName)/\(method.name)")
+          if method.options.idempotencyLevel == .noSideEffects {
+            methodsWithoutSideEffects.insert("\(fullName)/\(method.name)")
+          }
+        }
         comments["\(fullName)/\(method.name)"] = commentByPath[path + [2, Int32(position)]]
       }
     }
