@@ -26,13 +26,13 @@ package struct SQLiteSessionRepository: SessionRepository {
   }
 
   package func session(for tokenHash: SecretHash, at time: Date) async throws(StorageFailure) -> Session? {
-    try await database.read { db in
+    try database.lookUp { db in
       try Row.fetchOne(
-        db,
-        sql: """
-          SELECT s.* FROM sessions AS s JOIN users AS u ON u.id = s.user_id AND u.deleted_at IS NULL
-          WHERE s.token_hash = ? AND s.expires_at > ?
-          """,
+        db.cachedStatement(
+          sql: """
+            SELECT s.* FROM sessions AS s JOIN users AS u ON u.id = s.user_id AND u.deleted_at IS NULL
+            WHERE s.token_hash = ? AND s.expires_at > ?
+            """),
         arguments: [tokenHash.sql, time.sql]
       ).map(Session.init(row:))
     }

@@ -34,9 +34,10 @@ package struct SQLiteUserRepository: UserRepository {
   }
 
   package func user(_ id: UserID, in organization: OrganizationID) async throws(StorageFailure) -> User? {
-    try await database.read { db in
+    try database.lookUp { db in
       try Row.fetchOne(
-        db, sql: "SELECT * FROM users WHERE id = ? AND organization_id = ?", arguments: [id.sql, organization.sql]
+        db.cachedStatement(sql: "SELECT * FROM users WHERE id = ? AND organization_id = ?"),
+        arguments: [id.sql, organization.sql]
       ).map(User.init(row:))
     }
   }

@@ -76,6 +76,14 @@ struct JSONLine {
     let text = text.limited(to: maximumText)
     if text.isCut { isTruncated = true }
     bytes.append(UInt8(ascii: "\""))
+    defer { bytes.append(UInt8(ascii: "\"")) }
+    // Nearly all texts are ASCII without anything to escape.
+    let plain: Void? =
+      text.text.utf8.withContiguousStorageIfAvailable { utf8 in
+        guard utf8.allSatisfy({ (0x20...0x7E).contains($0) && $0 != 0x22 && $0 != 0x5C }) else { return nil }
+        bytes.append(contentsOf: utf8)
+      } ?? nil
+    guard plain == nil else { return }
     for scalar in text.text.unicodeScalars {
       switch scalar {
       case "\"": bytes += [UInt8(ascii: "\\"), UInt8(ascii: "\"")]
@@ -89,7 +97,6 @@ struct JSONLine {
       default: bytes += Array(UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
       }
     }
-    bytes.append(UInt8(ascii: "\""))
   }
 }
 
