@@ -80,13 +80,16 @@ struct ChatTests {
     try await world.useCases.streamChat(StreamChat.Command(message: "hello there"), ada, emit: log.emit)
     let started = try required(log.started)
     let again = ChatLog()
-    try await world.useCases.regenerate(started.reply, in: started.conversation, model: nil, ada, emit: again.emit)
+    try await world.useCases.regenerate(
+      RegenerateMessage.Command(messageID: started.reply, conversationID: started.conversation), ada, emit: again.emit)
     let second = try required(again.started)
     #expect(second.question == started.question)
     let messages = try await world.useCases.conversations.messages(of: started.conversation, ada)
     #expect(messages.filter { $0.parentID == started.question }.count == 2)
     await #expect(throws: UseCaseFailure.precondition("only a reply to a question can be written again")) {
-      try await world.useCases.regenerate(started.question, in: started.conversation, model: nil, ada, emit: again.emit)
+      try await world.useCases.regenerate(
+        RegenerateMessage.Command(messageID: started.question, conversationID: started.conversation), ada,
+        emit: again.emit)
     }
   }
 

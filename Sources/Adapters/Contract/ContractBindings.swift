@@ -5,13 +5,13 @@ extension ContractServices {
   package static let restPrefix = "/api/v1"
 
   /// The contract over the use cases: each method implemented once, and bound once, here.
-  package init(_ useCases: UseCases) {
+  package init(_ useCases: GatewayUseCases) {
     self.init(
       bindings: Self.auth(AuthService(useCases: useCases))
         + Self.conversations(ConversationService(useCases: useCases))
-        + Self.chat(ChatService(useCases: useCases))
+        + Self.chat(ChatService(intelligence: useCases.intelligence))
         + Self.knowledge(KnowledgeService(useCases: useCases))
-        + Self.retrieval(RetrievalService(useCases: useCases))
+        + Self.retrieval(RetrievalService(intelligence: useCases.intelligence))
     ) { token async throws(ContractError) in
       do throws(UseCaseFailure) { return try await useCases.resolveSession(token: token) } catch {
         throw ContractError(error)

@@ -1,73 +1,5 @@
 package import Domain
 
-/// Everything that the use cases need of the world.
-package struct World: Sendable {
-  /// The accounts.
-  package var users: any UserRepository
-  /// The sessions.
-  package var sessions: any SessionRepository
-  /// The conversations.
-  package var conversations: any ConversationRepository
-  /// The submissions.
-  package var submissions: any SubmissionRepository
-  /// The documents.
-  package var documents: any DocumentRepository
-  /// The queue, for workers.
-  package var jobQueue: any JobQueue
-  /// The jobs, for people.
-  package var jobs: any JobRepository
-  /// The search index.
-  package var passages: any PassageIndex
-  /// What happened, for those who follow it.
-  package var outbox: any EventOutbox
-  /// The language models.
-  package var models: LanguageModelRegistry
-  /// The embedder of the moment.
-  package var embedder: CurrentEmbedder
-  /// Measures text for chunks and budgets.
-  package var counter: any TokenCounter
-  /// Turns payloads into text.
-  package var extractor: any TextExtractor
-  /// Fetches addresses.
-  package var fetcher: any ContentFetcher
-  /// Hashes passwords.
-  package var hasher: any PasswordHasher
-  /// Makes tokens and digests.
-  package var secrets: any SecretGenerator
-  /// Makes ids.
-  package var makeID: IDGenerator
-  /// Tells the time.
-  package var clock: WallClock
-
-  /// Makes a world of its parts.
-  package init(
-    users: any UserRepository, sessions: any SessionRepository, conversations: any ConversationRepository,
-    submissions: any SubmissionRepository, documents: any DocumentRepository, jobQueue: any JobQueue,
-    jobs: any JobRepository, passages: any PassageIndex, outbox: any EventOutbox, models: LanguageModelRegistry,
-    embedder: CurrentEmbedder, counter: any TokenCounter, extractor: any TextExtractor, fetcher: any ContentFetcher,
-    hasher: any PasswordHasher, secrets: any SecretGenerator, makeID: IDGenerator, clock: WallClock
-  ) {
-    self.users = users
-    self.sessions = sessions
-    self.conversations = conversations
-    self.submissions = submissions
-    self.documents = documents
-    self.jobQueue = jobQueue
-    self.jobs = jobs
-    self.passages = passages
-    self.outbox = outbox
-    self.models = models
-    self.embedder = embedder
-    self.counter = counter
-    self.extractor = extractor
-    self.fetcher = fetcher
-    self.hasher = hasher
-    self.secrets = secrets
-    self.makeID = makeID
-    self.clock = clock
-  }
-}
-
 /// What configuration decides about the use cases.
 package struct UseCaseSettings: Sendable {
   /// Whether the first account of an empty deployment is its admin.
@@ -93,8 +25,8 @@ package struct UseCaseSettings: Sendable {
   package init() {}
 }
 
-/// All use cases, wired to one world: what a wire or a command line is given.
-package struct UseCases: Sendable {
+/// What the public half does itself, and the intelligence that it calls for the rest: what a wire is given.
+package struct GatewayUseCases: Sendable {
   /// Makes an account.
   package let signUp: SignUp
   /// Signs in.
@@ -107,12 +39,6 @@ package struct UseCases: Sendable {
   package let accounts: ManageAccounts
   /// Makes, reads, renames and deletes conversations.
   package let conversations: ManageConversations
-  /// Asks.
-  package let streamChat: StreamChat
-  /// Has a reply written again.
-  package let regenerate: RegenerateMessage
-  /// Cancels a reply.
-  package let cancelChat: CancelChat
   /// Offers knowledge.
   package let submit: SubmitKnowledge
   /// Lists submissions and decides on them.
@@ -125,8 +51,48 @@ package struct UseCases: Sendable {
   package let retryJob: RetryJob
   /// Hands on what happened.
   package let relayEvents: RelayEvents
+  /// Answers, finds and embeds.
+  package let intelligence: any Intelligence
+
+  /// Wires the use cases.
+  package init(_ world: GatewayWorld, _ settings: UseCaseSettings = UseCaseSettings()) {
+    let (makeID, clock) = (world.makeID, world.clock)
+    let open = SessionOpener(sessions: world.sessions, secrets: world.secrets, makeID: makeID, clock: clock)
+    intelligence = world.intelligence
+    signUp = SignUp(
+      users: world.users, hasher: world.hasher, firstIsAdmin: settings.firstAccountIsAdmin, makeID: makeID,
+      clock: clock, open: open)
+    signIn = SignIn(users: world.users, hasher: world.hasher, open: open)
+    resolveSession = ResolveSession(sessions: world.sessions, secrets: world.secrets, clock: clock)
+    sessions = ManageSessions(sessions: world.sessions, clock: clock)
+    accounts = ManageAccounts(users: world.users, clock: clock)
+    conversations = ManageConversations(conversations: world.conversations, makeID: makeID, clock: clock)
+    submit = SubmitKnowledge(
+      submissions: world.submissions, documents: world.documents, fetcher: world.fetcher,
+      maximumBytes: settings.maximumSubmissionBytes, makeID: makeID, clock: clock)
+    review = ReviewSubmissions(
+      submissions: world.submissions, makeID: makeID, clock: clock, intelligence: world.intelligence)
+    documents = ReadDocuments(documents: world.documents, clock: clock)
+    jobs = WatchJobs(
+      jobs: world.jobs, submissions: world.submissions, interval: settings.jobWatchInterval,
+      maximumDuration: settings.jobWatchMaximum)
+    retryJob = RetryJob(jobs: world.jobs, intelligence: world.intelligence, clock: clock)
+    relayEvents = RelayEvents(outbox: world.outbox, settings: settings.relay, clock: clock)
+  }
+}
+
+/// What the half that is never public does: chat, retrieval, embedding, ingestion.
+package struct IntelligenceUseCases: Sendable {
+  /// Asks.
+  package let streamChat: StreamChat
+  /// Has a reply written again.
+  package let regenerate: RegenerateMessage
+  /// Cancels a reply.
+  package let cancelChat: CancelChat
   /// Finds passages.
   package let search: SearchKnowledge
+  /// Turns texts into vectors.
+  package let embedTexts: EmbedTexts
   /// Measures search against judgements.
   package let evaluate: EvaluateRetrieval
   /// Works on the next job.
@@ -139,20 +105,12 @@ package struct UseCases: Sendable {
   package let activeReplies: ActiveReplies
 
   /// Wires the use cases.
-  package init(_ world: World, _ settings: UseCaseSettings = UseCaseSettings()) {
+  package init(_ world: IntelligenceWorld, _ settings: UseCaseSettings = UseCaseSettings()) {
     let (makeID, clock) = (world.makeID, world.clock)
-    let open = SessionOpener(sessions: world.sessions, secrets: world.secrets, makeID: makeID, clock: clock)
     signal = JobSignal()
     activeReplies = ActiveReplies()
-    signUp = SignUp(
-      users: world.users, hasher: world.hasher, firstIsAdmin: settings.firstAccountIsAdmin, makeID: makeID,
-      clock: clock, open: open)
-    signIn = SignIn(users: world.users, hasher: world.hasher, open: open)
-    resolveSession = ResolveSession(sessions: world.sessions, secrets: world.secrets, clock: clock)
-    sessions = ManageSessions(sessions: world.sessions, clock: clock)
-    accounts = ManageAccounts(users: world.users, clock: clock)
-    conversations = ManageConversations(conversations: world.conversations, makeID: makeID, clock: clock)
     search = SearchKnowledge(index: world.passages, embedder: world.embedder, settings: settings.search)
+    embedTexts = EmbedTexts(embedder: world.embedder)
     evaluate = EvaluateRetrieval(search: search)
     let write = WriteReply(
       conversations: world.conversations, models: world.models, search: search, counter: world.counter,
@@ -160,20 +118,36 @@ package struct UseCases: Sendable {
     streamChat = StreamChat(conversations: world.conversations, makeID: makeID, clock: clock, write: write)
     regenerate = RegenerateMessage(conversations: world.conversations, write: write)
     cancelChat = CancelChat(replies: activeReplies)
-    submit = SubmitKnowledge(
-      submissions: world.submissions, documents: world.documents, fetcher: world.fetcher,
-      maximumBytes: settings.maximumSubmissionBytes, makeID: makeID, clock: clock)
-    review = ReviewSubmissions(submissions: world.submissions, makeID: makeID, clock: clock, signal: signal)
-    documents = ReadDocuments(documents: world.documents, clock: clock)
-    jobs = WatchJobs(
-      jobs: world.jobs, submissions: world.submissions, interval: settings.jobWatchInterval,
-      maximumDuration: settings.jobWatchMaximum)
-    retryJob = RetryJob(jobs: world.jobs, signal: signal, clock: clock)
-    relayEvents = RelayEvents(outbox: world.outbox, settings: settings.relay, clock: clock)
     ingestNext = IngestNextJob(
       queue: world.jobQueue, submissions: world.submissions, extractor: world.extractor, fetcher: world.fetcher,
       chunker: settings.chunker, counter: world.counter, embedder: world.embedder, secrets: world.secrets,
       settings: settings.ingestion, makeID: makeID, clock: clock)
     embedMissing = EmbedMissing(index: world.passages, embedder: world.embedder)
+  }
+}
+
+/// Both halves in one process: what a command line or a whole server is given. A use case of either half is called by
+/// its name.
+@dynamicMemberLookup
+package struct UseCases: Sendable {
+  /// The public half, which calls the other directly.
+  package let gateway: GatewayUseCases
+  /// The half that is never public.
+  package let intelligence: IntelligenceUseCases
+
+  /// Wires both to one world.
+  package init(_ world: World, _ settings: UseCaseSettings = UseCaseSettings()) {
+    intelligence = IntelligenceUseCases(world.intelligence, settings)
+    gateway = GatewayUseCases(world.gateway(calling: LocalIntelligence(intelligence)), settings)
+  }
+
+  /// A use case of the public half.
+  package subscript<UseCase>(dynamicMember path: KeyPath<GatewayUseCases, UseCase>) -> UseCase {
+    gateway[keyPath: path]
+  }
+
+  /// A use case of the other half.
+  package subscript<UseCase>(dynamicMember path: KeyPath<IntelligenceUseCases, UseCase>) -> UseCase {
+    intelligence[keyPath: path]
   }
 }

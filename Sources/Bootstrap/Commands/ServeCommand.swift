@@ -43,7 +43,7 @@ struct ServeCommand: AsyncParsableCommand {
     let (logger, metrics) = Observability.start(configuration)
     let assembly = try await Assembly.open(configuration, isServer: true, logger: logger)
     let server = HTTPService(
-      configuration: Self.http(configuration), services: ContractServices(assembly.useCases),
+      configuration: Self.http(configuration), services: ContractServices(assembly.useCases.gateway),
       readiness: Self.readiness(assembly), metricsText: { metrics.exposition() }, logger: logger,
       onListening: { host, port in Self.announce(host, port, assembly, logger, isJSON: common.json) })
     let workers = IngestionWorkers(

@@ -1,3 +1,4 @@
+import Application
 import Domain
 import Foundation
 import SwiftProtobuf
@@ -6,7 +7,7 @@ import Testing
 @testable import Contract
 
 struct ContractTests {
-  private var bindings: [Binding] { ContractServices(WireWorld().useCases).bindings }
+  private var bindings: [Binding] { ContractServices(WireWorld().useCases.gateway).bindings }
 
   @Test("the generated code was made from the proto files as they are")
   func generatedCodeIsCurrent() throws {

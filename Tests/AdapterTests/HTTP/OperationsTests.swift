@@ -1,3 +1,4 @@
+import Application
 import Contract
 import FoundationEssentials
 import HTTPServer
@@ -68,12 +69,12 @@ struct OperationsTests {
       for path in document["paths"]?.keys ?? [] {
         for verb in document["paths"]?[path]?.keys ?? [] { described.insert("\(verb.uppercased()) \(path)") }
       }
-      let bound = ContractServices(server.world.useCases).bindings.map {
+      let bound = ContractServices(server.world.useCases.gateway).bindings.map {
         "\($0.verb.rawValue) \(ContractServices.restPrefix)\($0.path)"
       }
       #expect(described == Set(bound))
       // Every path that is described is there, and refuses nobody but strangers.
-      for binding in ContractServices(server.world.useCases).bindings where binding.authentication == .session {
+      for binding in ContractServices(server.world.useCases.gateway).bindings where binding.authentication == .session {
         let path = binding.path.replacing(/\{[A-Za-z]+\}/, with: "x")
         let method = HTTPMethod(rawValue: binding.verb.rawValue)
         #expect(try await server.api(method, path).status == 401, "\(method) \(path)")

@@ -335,21 +335,49 @@ package nonisolated struct Opentier_Intelligence_V1_SearchResponse: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Them.
-  package var response: Opentier_V1_SearchResponse {
-    get {_response ?? Opentier_V1_SearchResponse()}
-    set {_response = newValue}
+  /// Best first.
+  package var passages: [Opentier_Intelligence_V1_FoundPassage] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// A passage found, with what the public answer leaves out.
+package nonisolated struct Opentier_Intelligence_V1_FoundPassage: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// As the public answer has it.
+  package var hit: Opentier_V1_SearchHit {
+    get {_hit ?? Opentier_V1_SearchHit()}
+    set {_hit = newValue}
   }
-  /// Returns true if `response` has been explicitly set.
-  package var hasResponse: Bool {self._response != nil}
-  /// Clears the value of `response`. Subsequent reads from it will return its default value.
-  package mutating func clearResponse() {self._response = nil}
+  /// Returns true if `hit` has been explicitly set.
+  package var hasHit: Bool {self._hit != nil}
+  /// Clears the value of `hit`. Subsequent reads from it will return its default value.
+  package mutating func clearHit() {self._hit = nil}
+
+  /// The chunk's place in its revision, from 0.
+  package var ordinal: UInt32 {
+    get {_ordinal ?? 0}
+    set {_ordinal = newValue}
+  }
+  /// Returns true if `ordinal` has been explicitly set.
+  package var hasOrdinal: Bool {self._ordinal != nil}
+  /// Clears the value of `ordinal`. Subsequent reads from it will return its default value.
+  package mutating func clearOrdinal() {self._ordinal = nil}
+
+  /// The headings above it, outermost first.
+  package var headings: [String] = []
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
-  fileprivate var _response: Opentier_V1_SearchResponse? = nil
+  fileprivate var _hit: Opentier_V1_SearchHit? = nil
+  fileprivate var _ordinal: UInt32? = nil
 }
 
 /// Texts to be embedded.
@@ -875,7 +903,7 @@ nonisolated extension Opentier_Intelligence_V1_SearchRequest: SwiftProtobuf.Mess
 
 nonisolated extension Opentier_Intelligence_V1_SearchResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".SearchResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}response\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}passages\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -883,7 +911,39 @@ nonisolated extension Opentier_Intelligence_V1_SearchResponse: SwiftProtobuf.Mes
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularMessageField(value: &self._response) }()
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.passages) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.passages.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.passages, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_SearchResponse, rhs: Opentier_Intelligence_V1_SearchResponse) -> Bool {
+    if lhs.passages != rhs.passages {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_FoundPassage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".FoundPassage"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hit\0\u{1}ordinal\0\u{1}headings\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._hit) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self._ordinal) }()
+      case 3: try { try decoder.decodeRepeatedStringField(value: &self.headings) }()
       default: break
       }
     }
@@ -894,14 +954,22 @@ nonisolated extension Opentier_Intelligence_V1_SearchResponse: SwiftProtobuf.Mes
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
     // https://github.com/apple/swift-protobuf/issues/1182
-    try { if let v = self._response {
+    try { if let v = self._hit {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
     } }()
+    try { if let v = self._ordinal {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 2)
+    } }()
+    if !self.headings.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.headings, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  package static func ==(lhs: Opentier_Intelligence_V1_SearchResponse, rhs: Opentier_Intelligence_V1_SearchResponse) -> Bool {
-    if lhs._response != rhs._response {return false}
+  package static func ==(lhs: Opentier_Intelligence_V1_FoundPassage, rhs: Opentier_Intelligence_V1_FoundPassage) -> Bool {
+    if lhs._hit != rhs._hit {return false}
+    if lhs._ordinal != rhs._ordinal {return false}
+    if lhs.headings != rhs.headings {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

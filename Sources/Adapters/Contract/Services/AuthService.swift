@@ -4,7 +4,7 @@ import GRPCCore
 
 /// `opentier.v1.AuthService` over the use cases.
 struct AuthService: Opentier_V1_AuthService.SimpleServiceProtocol {
-  let useCases: UseCases
+  let useCases: GatewayUseCases
 
   func signUp(
     request: Opentier_V1_SignUpRequest, context: ServerContext

@@ -3,25 +3,18 @@ import Domain
 import GRPCCore
 import Synchronization
 
-/// `opentier.v1.ChatService` over the use cases.
+/// `opentier.v1.ChatService` over the intelligence.
 struct ChatService: Opentier_V1_ChatService.SimpleServiceProtocol {
-  let useCases: UseCases
+  let intelligence: any Intelligence
 
   func streamChat(
     request: Opentier_V1_StreamChatRequest, response: RPCWriter<Opentier_V1_StreamChatResponse>,
     context: ServerContext
   ) async throws {
     let caller = try caller()
-    let command = StreamChat.Command(
-      message: request.message,
-      conversationID: request.hasConversationID
-        ? try ConversationID(of: "conversation", request.conversationID) : nil,
-      parentID: request.hasParentID ? try MessageID(field: "parentId", request.parentID) : nil,
-      model: request.hasModel ? request.model : nil,
-      asOf: request.hasAsOf ? try request.asOf.date("asOf") : nil,
-      filters: try SearchFilters(request.filters))
+    let command = try StreamChat.Command(request)
     try await Self.answer(into: response) { emit async throws(UseCaseFailure) in
-      try await useCases.streamChat(command, caller, emit: emit)
+      try await intelligence.chat(command, caller, emit: emit)
     }
   }
 
@@ -30,11 +23,9 @@ struct ChatService: Opentier_V1_ChatService.SimpleServiceProtocol {
     context: ServerContext
   ) async throws {
     let caller = try caller()
-    let conversation = try ConversationID(of: "conversation", request.conversationID)
-    let message = try MessageID(of: "message", request.messageID)
+    let command = try RegenerateMessage.Command(request)
     try await Self.answer(into: response) { emit async throws(UseCaseFailure) in
-      try await useCases.regenerate(
-        message, in: conversation, model: request.hasModel ? request.model : nil, caller, emit: emit)
+      try await intelligence.regenerate(command, caller, emit: emit)
     }
   }
 
@@ -49,7 +40,7 @@ struct ChatService: Opentier_V1_ChatService.SimpleServiceProtocol {
   func cancelChat(
     request: Opentier_V1_CancelChatRequest, context: ServerContext
   ) async throws -> Opentier_V1_CancelChatResponse {
-    try useCases.cancelChat(MessageID(of: "message", request.messageID), caller())
+    try await intelligence.cancel(MessageID(of: "message", request.messageID), caller())
     return Opentier_V1_CancelChatResponse()
   }
 

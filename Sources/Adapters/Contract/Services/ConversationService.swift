@@ -4,7 +4,7 @@ import GRPCCore
 
 /// `opentier.v1.ConversationService` over the use cases.
 struct ConversationService: Opentier_V1_ConversationService.SimpleServiceProtocol {
-  let useCases: UseCases
+  let useCases: GatewayUseCases
 
   func listConversations(
     request: Opentier_V1_ListConversationsRequest, context: ServerContext

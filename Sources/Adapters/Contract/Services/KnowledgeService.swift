@@ -5,7 +5,7 @@ import SwiftProtobuf
 
 /// `opentier.v1.KnowledgeService` over the use cases.
 struct KnowledgeService: Opentier_V1_KnowledgeService.SimpleServiceProtocol {
-  let useCases: UseCases
+  let useCases: GatewayUseCases
 
   func createSubmission(
     request: Opentier_V1_CreateSubmissionRequest, context: ServerContext

@@ -94,6 +94,23 @@ package struct StreamChat: Sendable {
 
 /// Writes another reply to the question that a reply answers, as a branch beside it.
 package struct RegenerateMessage: Sendable {
+  /// Which answer is written again.
+  package struct Command: Sendable {
+    /// The answer.
+    package let messageID: MessageID
+    /// The conversation that it is in.
+    package let conversationID: ConversationID
+    /// The model's name; `nil` takes the default.
+    package let model: String?
+
+    /// Makes a command.
+    package init(messageID: MessageID, conversationID: ConversationID, model: String? = nil) {
+      self.messageID = messageID
+      self.conversationID = conversationID
+      self.model = model
+    }
+  }
+
   let conversations: any ConversationRepository
   let write: WriteReply
 
@@ -101,14 +118,13 @@ package struct RegenerateMessage: Sendable {
   ///
   /// - Throws: `.notFound`; `.precondition` when the message is not a reply.
   package func callAsFunction(
-    _ id: MessageID, in conversation: ConversationID, model: String?, _ caller: Principal,
-    emit: @escaping ChatEmitter
+    _ command: Command, _ caller: Principal, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
-    let model = try write.model(named: model)
+    let model = try write.model(named: command.model)
     let messages = try await storing("conversation") { () async throws(StorageFailure) in
-      try await conversations.messages(of: conversation, owner: caller.owner)
+      try await conversations.messages(of: command.conversationID, owner: caller.owner)
     }
-    let path = MessageTree.path(to: id, in: messages)
+    let path = MessageTree.path(to: command.messageID, in: messages)
     guard let reply = path.last else { throw .notFound("there is no such message") }
     guard reply.role == .assistant, let question = path.dropLast().last, question.role == .user else {
       throw .precondition("only a reply to a question can be written again")

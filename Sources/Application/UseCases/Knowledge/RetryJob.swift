@@ -3,7 +3,7 @@ package import Domain
 /// Queues failed jobs again, once what made them fail was dealt with.
 package struct RetryJob: Sendable {
   let jobs: any JobRepository
-  let signal: JobSignal
+  let intelligence: any Intelligence
   let clock: WallClock
 
   /// Queues a failed job again, with all its attempts before it.
@@ -18,7 +18,7 @@ package struct RetryJob: Sendable {
       if case .conflict = error { throw .precondition("only a job that has failed can be retried") }
       throw UseCaseFailure(error, "job")
     }
-    signal.notify()
+    await intelligence.wakeWorkers()
     return job
   }
 

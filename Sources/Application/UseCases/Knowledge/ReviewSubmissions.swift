@@ -5,7 +5,7 @@ package struct ReviewSubmissions: Sendable {
   let submissions: any SubmissionRepository
   let makeID: IDGenerator
   let clock: WallClock
-  let signal: JobSignal
+  let intelligence: any Intelligence
 
   /// Submissions, newest first: an admin sees all of the tenant, a contributor the own ones.
   package func list(
@@ -49,7 +49,7 @@ package struct ReviewSubmissions: Sendable {
     let approved = try await review(id, job: job, caller) { pending throws(KnowledgeSubmission.AlreadyReviewed) in
       try pending.approved(by: caller.userID, note: note, job: job.id, at: now)
     }
-    signal.notify()
+    await intelligence.wakeWorkers()
     return approved
   }
 

@@ -1,3 +1,4 @@
+import Application
 import AsyncHTTPClient
 import Contract
 import FoundationEssentials
@@ -27,7 +28,7 @@ struct ServerUnderTest: Sendable {
     configure(&configuration)
     let (ports, publish) = AsyncStream<Int>.makeStream()
     let service = HTTPService(
-      configuration: configuration, services: ContractServices(world.useCases), readiness: readiness,
+      configuration: configuration, services: ContractServices(world.useCases.gateway), readiness: readiness,
       metricsText: { "up 1\n" }, logger: logger
     ) { _, port in
       publish.yield(port)

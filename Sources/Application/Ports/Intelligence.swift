@@ -1,0 +1,34 @@
+package import Domain
+
+/// The half of the service that thinks: it writes answers, finds passages, embeds, and works on ingestion jobs.
+///
+/// What a caller may do was decided before; the rules of the use cases hold here all the same. In one process the
+/// use cases are called directly (``LocalIntelligence``); a process of its own is called over a wire. Every method ends
+/// with `.unavailable` when that process does not answer, and with `.cancelled` when the caller's task is cancelled,
+/// which cancels the work.
+package protocol Intelligence: Sendable {
+  /// Stores a question and streams the answer. The next event is not made before `emit` has returned.
+  func chat(
+    _ command: StreamChat.Command, _ caller: Principal, emit: @escaping ChatEmitter) async throws(UseCaseFailure)
+
+  /// Writes another answer to the question that an answer answers.
+  func regenerate(
+    _ command: RegenerateMessage.Command, _ caller: Principal, emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure)
+
+  /// Stops an answer that is being written.
+  ///
+  /// - Throws: `.notFound` when the caller has none of that id.
+  func cancel(_ reply: MessageID, _ caller: Principal) async throws(UseCaseFailure)
+
+  /// The passages that fit best, best first.
+  func search(_ query: SearchKnowledge.Query, _ caller: Principal) async throws(UseCaseFailure) -> [SearchHit]
+
+  /// The vectors of texts by the model that passages are embedded with, in their order.
+  ///
+  /// - Throws: `.invalid` for no text or more than ``EmbedTexts/maximumTexts``; `.precondition` while there is no model.
+  func embed(_ texts: [String]) async throws(UseCaseFailure) -> EmbedTexts.Answer
+
+  /// Tells the ingestion workers that there are jobs. It is a hint that may be lost: workers also look by themselves.
+  func wakeWorkers() async
+}

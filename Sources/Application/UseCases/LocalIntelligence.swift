@@ -1,0 +1,37 @@
+package import Domain
+
+/// The intelligence half in this process, called directly.
+package struct LocalIntelligence: Intelligence {
+  private let useCases: IntelligenceUseCases
+
+  /// Calls these use cases.
+  package init(_ useCases: IntelligenceUseCases) { self.useCases = useCases }
+
+  package func chat(
+    _ command: StreamChat.Command, _ caller: Principal, emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure) {
+    try await useCases.streamChat(command, caller, emit: emit)
+  }
+
+  package func regenerate(
+    _ command: RegenerateMessage.Command, _ caller: Principal, emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure) {
+    try await useCases.regenerate(command, caller, emit: emit)
+  }
+
+  package func cancel(_ reply: MessageID, _ caller: Principal) async throws(UseCaseFailure) {
+    try useCases.cancelChat(reply, caller)
+  }
+
+  package func search(
+    _ query: SearchKnowledge.Query, _ caller: Principal
+  ) async throws(UseCaseFailure) -> [SearchHit] {
+    try await useCases.search(query, caller)
+  }
+
+  package func embed(_ texts: [String]) async throws(UseCaseFailure) -> EmbedTexts.Answer {
+    try await useCases.embedTexts(texts)
+  }
+
+  package func wakeWorkers() async { useCases.signal.notify() }
+}

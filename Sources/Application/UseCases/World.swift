@@ -1,0 +1,188 @@
+package import Domain
+
+/// Everything that the use cases need of the world.
+package struct World: Sendable {
+  /// The accounts.
+  package var users: any UserRepository
+  /// The sessions.
+  package var sessions: any SessionRepository
+  /// The conversations.
+  package var conversations: any ConversationRepository
+  /// The submissions.
+  package var submissions: any SubmissionRepository
+  /// The documents.
+  package var documents: any DocumentRepository
+  /// The queue, for workers.
+  package var jobQueue: any JobQueue
+  /// The jobs, for people.
+  package var jobs: any JobRepository
+  /// The search index.
+  package var passages: any PassageIndex
+  /// What happened, for those who follow it.
+  package var outbox: any EventOutbox
+  /// The language models.
+  package var models: LanguageModelRegistry
+  /// The embedder of the moment.
+  package var embedder: CurrentEmbedder
+  /// Measures text for chunks and budgets.
+  package var counter: any TokenCounter
+  /// Turns payloads into text.
+  package var extractor: any TextExtractor
+  /// Fetches addresses.
+  package var fetcher: any ContentFetcher
+  /// Hashes passwords.
+  package var hasher: any PasswordHasher
+  /// Makes tokens and digests.
+  package var secrets: any SecretGenerator
+  /// Makes ids.
+  package var makeID: IDGenerator
+  /// Tells the time.
+  package var clock: WallClock
+
+  /// Makes a world of its parts.
+  package init(
+    users: any UserRepository, sessions: any SessionRepository, conversations: any ConversationRepository,
+    submissions: any SubmissionRepository, documents: any DocumentRepository, jobQueue: any JobQueue,
+    jobs: any JobRepository, passages: any PassageIndex, outbox: any EventOutbox, models: LanguageModelRegistry,
+    embedder: CurrentEmbedder, counter: any TokenCounter, extractor: any TextExtractor, fetcher: any ContentFetcher,
+    hasher: any PasswordHasher, secrets: any SecretGenerator, makeID: IDGenerator, clock: WallClock
+  ) {
+    self.users = users
+    self.sessions = sessions
+    self.conversations = conversations
+    self.submissions = submissions
+    self.documents = documents
+    self.jobQueue = jobQueue
+    self.jobs = jobs
+    self.passages = passages
+    self.outbox = outbox
+    self.models = models
+    self.embedder = embedder
+    self.counter = counter
+    self.extractor = extractor
+    self.fetcher = fetcher
+    self.hasher = hasher
+    self.secrets = secrets
+    self.makeID = makeID
+    self.clock = clock
+  }
+}
+
+/// What the public half needs of the world.
+package struct GatewayWorld: Sendable {
+  /// The accounts.
+  package var users: any UserRepository
+  /// The sessions.
+  package var sessions: any SessionRepository
+  /// The conversations.
+  package var conversations: any ConversationRepository
+  /// The submissions.
+  package var submissions: any SubmissionRepository
+  /// The documents.
+  package var documents: any DocumentRepository
+  /// The jobs, for people.
+  package var jobs: any JobRepository
+  /// What happened, for those who follow it.
+  package var outbox: any EventOutbox
+  /// Answers, finds and embeds, here or in another process.
+  package var intelligence: any Intelligence
+  /// Says which addresses may be submitted.
+  package var fetcher: any ContentFetcher
+  /// Hashes passwords.
+  package var hasher: any PasswordHasher
+  /// Makes tokens and digests.
+  package var secrets: any SecretGenerator
+  /// Makes ids.
+  package var makeID: IDGenerator
+  /// Tells the time.
+  package var clock: WallClock
+
+  /// Makes a world of its parts.
+  package init(
+    users: any UserRepository, sessions: any SessionRepository, conversations: any ConversationRepository,
+    submissions: any SubmissionRepository, documents: any DocumentRepository, jobs: any JobRepository,
+    outbox: any EventOutbox, intelligence: any Intelligence, fetcher: any ContentFetcher,
+    hasher: any PasswordHasher, secrets: any SecretGenerator, makeID: IDGenerator, clock: WallClock
+  ) {
+    self.users = users
+    self.sessions = sessions
+    self.conversations = conversations
+    self.submissions = submissions
+    self.documents = documents
+    self.jobs = jobs
+    self.outbox = outbox
+    self.intelligence = intelligence
+    self.fetcher = fetcher
+    self.hasher = hasher
+    self.secrets = secrets
+    self.makeID = makeID
+    self.clock = clock
+  }
+}
+
+/// What the half that is never public needs of the world.
+package struct IntelligenceWorld: Sendable {
+  /// The conversations.
+  package var conversations: any ConversationRepository
+  /// The submissions.
+  package var submissions: any SubmissionRepository
+  /// The queue, for workers.
+  package var jobQueue: any JobQueue
+  /// The search index.
+  package var passages: any PassageIndex
+  /// The language models.
+  package var models: LanguageModelRegistry
+  /// The embedder of the moment.
+  package var embedder: CurrentEmbedder
+  /// Measures text for chunks and budgets.
+  package var counter: any TokenCounter
+  /// Turns payloads into text.
+  package var extractor: any TextExtractor
+  /// Fetches addresses.
+  package var fetcher: any ContentFetcher
+  /// Makes digests.
+  package var secrets: any SecretGenerator
+  /// Makes ids.
+  package var makeID: IDGenerator
+  /// Tells the time.
+  package var clock: WallClock
+
+  /// Makes a world of its parts.
+  package init(
+    conversations: any ConversationRepository, submissions: any SubmissionRepository, jobQueue: any JobQueue,
+    passages: any PassageIndex, models: LanguageModelRegistry, embedder: CurrentEmbedder, counter: any TokenCounter,
+    extractor: any TextExtractor, fetcher: any ContentFetcher, secrets: any SecretGenerator, makeID: IDGenerator,
+    clock: WallClock
+  ) {
+    self.conversations = conversations
+    self.submissions = submissions
+    self.jobQueue = jobQueue
+    self.passages = passages
+    self.models = models
+    self.embedder = embedder
+    self.counter = counter
+    self.extractor = extractor
+    self.fetcher = fetcher
+    self.secrets = secrets
+    self.makeID = makeID
+    self.clock = clock
+  }
+}
+
+extension World {
+  /// The part of the half that is never public.
+  package var intelligence: IntelligenceWorld {
+    IntelligenceWorld(
+      conversations: conversations, submissions: submissions, jobQueue: jobQueue, passages: passages, models: models,
+      embedder: embedder, counter: counter, extractor: extractor, fetcher: fetcher, secrets: secrets, makeID: makeID,
+      clock: clock)
+  }
+
+  /// The part of the public half.
+  package func gateway(calling intelligence: any Intelligence) -> GatewayWorld {
+    GatewayWorld(
+      users: users, sessions: sessions, conversations: conversations, submissions: submissions, documents: documents,
+      jobs: jobs, outbox: outbox, intelligence: intelligence, fetcher: fetcher, hasher: hasher, secrets: secrets,
+      makeID: makeID, clock: clock)
+  }
+}
