@@ -14,15 +14,21 @@ package final class CallContext: Sendable {
   package let remoteAddress: String?
   /// The client's `User-Agent`.
   package let userAgent: String?
+  /// When the caller stops waiting; `nil` where it has set no bound.
+  package let deadline: ContinuousClock.Instant?
 
   private let resolved = Mutex<Principal?>(nil)
 
   /// Makes the context of a call.
-  package init(requestID: String, bearerToken: String?, remoteAddress: String?, userAgent: String?) {
+  package init(
+    requestID: String, bearerToken: String?, remoteAddress: String?, userAgent: String?,
+    deadline: ContinuousClock.Instant? = nil
+  ) {
     self.requestID = requestID
     self.bearerToken = bearerToken
     self.remoteAddress = remoteAddress
     self.userAgent = userAgent
+    self.deadline = deadline
   }
 
   /// Who is calling, once that was found out; `nil` before, and for calls that need nobody.

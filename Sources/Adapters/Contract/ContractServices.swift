@@ -15,7 +15,8 @@ package struct ContractServices: Sendable {
 
   /// Calls a method with one answer.
   ///
-  /// - Throws: `unauthenticated` before the message is read, if the method wants a session and the call has none.
+  /// - Throws: `unauthenticated` before the message is read, if the method wants a session and the call has none;
+  ///   `deadline_exceeded` when the context's deadline has passed, once the method has seen that it is cancelled.
   package func call(
     _ binding: Binding, _ message: IncomingMessage, _ context: CallContext
   ) async throws(ContractError) -> OutgoingMessage {
@@ -27,7 +28,8 @@ package struct ContractServices: Sendable {
     }
   }
 
-  /// Calls a method that answers with a stream; cancelling the task cancels the method.
+  /// Calls a method that answers with a stream; cancelling the task cancels the method, and so does the context's
+  /// deadline.
   ///
   /// - Parameter send: takes each answer; what it throws ends the call.
   package func stream(
@@ -44,20 +46,22 @@ package struct ContractServices: Sendable {
 
   private func run<Value: Sendable>(
     _ binding: Binding, _ context: CallContext,
-    _ body: (ServerContext) async throws(ContractError) -> Value
+    _ body: @escaping @Sendable (ServerContext) async throws(ContractError) -> Value
   ) async throws(ContractError) -> Value {
-    if binding.authentication == .session { try await context.authenticate(by: authenticate) }
     do {
-      return try await CallContext.$current.withValue(context) {
-        try await withServerContextRPCCancellationHandle { handle in
-          // Services follow the task's cancellation; code that asks gRPC's handle sees the same.
-          try await withTaskCancellationHandler {
-            try await body(
-              ServerContext(
-                descriptor: binding.method, remotePeer: context.remoteAddress ?? "unknown", localPeer: "",
-                cancellation: handle))
-          } onCancel: {
-            handle.cancel()
+      return try await Deadline.hold(to: context.deadline) {
+        if binding.authentication == .session { try await context.authenticate(by: authenticate) }
+        return try await CallContext.$current.withValue(context) {
+          try await withServerContextRPCCancellationHandle { handle in
+            // Services follow the task's cancellation; code that asks gRPC's handle sees the same.
+            try await withTaskCancellationHandler {
+              try await body(
+                ServerContext(
+                  descriptor: binding.method, remotePeer: context.remoteAddress ?? "unknown", localPeer: "",
+                  cancellation: handle))
+            } onCancel: {
+              handle.cancel()
+            }
           }
         }
       }
