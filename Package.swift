@@ -95,8 +95,9 @@ let package = Package(
     .target(
       name: "HTTPServer",
       dependencies: [
-        "Application", "Domain", "Contract", "EmbeddedFiles", hummingbird, hummingbirdCore, grpcCore, swiftProtobuf,
-        nioCore, nioPosix, nioHTTP1, nioHTTPTypes, httpTypes, logging, metrics, instrumentation, serviceContext,
+        "Application", "Domain", "CZlib", "Contract", "EmbeddedFiles", hummingbird, hummingbirdCore, grpcCore,
+        swiftProtobuf, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, httpTypes, logging, metrics, instrumentation,
+        serviceContext,
         serviceLifecycle,
       ],
       path: "Sources/Adapters/HTTPServer", swiftSettings: strict),
@@ -134,6 +135,7 @@ let package = Package(
     .target(name: "CVectorMath", cSettings: [.unsafeFlags(["-O3"], .when(configuration: .debug))]),
     .systemLibrary(name: "CCrypt"),
     .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CGumbo", pkgConfig: "gumbo", providers: [.apt(["libgumbo-dev"])]),
 
     // The web client and the migrations, embedded from the files in the repository.

@@ -41,9 +41,9 @@ enum ImportRules {
       "HTTPServer",
       [
         // The wires share the contract's implementation; no other adapter is known to another.
-        "Contract", "EmbeddedFiles", "GRPCCore", "HTTPTypes", "Hummingbird", "HummingbirdCore", "Instrumentation",
-        "Logging", "Metrics", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOPosix", "ServiceContextModule",
-        "ServiceLifecycle", "SwiftProtobuf",
+        "CZlib", "Contract", "EmbeddedFiles", "GRPCCore", "HTTPTypes", "Hummingbird", "HummingbirdCore",
+        "Instrumentation", "Logging", "Metrics", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOPosix",
+        "ServiceContextModule", "ServiceLifecycle", "SwiftProtobuf",
       ]
     ),
     adapter("InMemoryStorage", []),
@@ -89,7 +89,9 @@ enum ImportRules {
   static let all = [domain, application, bootstrap] + adapters + parts
 
   /// C targets hold no Swift.
-  static let foldersWithoutSwift = ["Sources/CCrypt", "Sources/CGumbo", "Sources/CLibPQ", "Sources/CVectorMath"]
+  static let foldersWithoutSwift = [
+    "Sources/CCrypt", "Sources/CGumbo", "Sources/CLibPQ", "Sources/CVectorMath", "Sources/CZlib",
+  ]
 
   static var adapterNames: [String] { adapters.map { String($0.folder.dropFirst("Sources/Adapters/".count)) } }
 

@@ -1,3 +1,4 @@
+import Contract
 import HTTPTypes
 
 /// Checks what a body claims to be.
@@ -15,13 +16,30 @@ enum ContentType {
       if isEmpty { return }
       throw HTTPRefusal.unsupportedMediaType("the body must be \(list)")
     }
+    try checkCharset(head)
+    if let coding = head.headers[.contentEncoding], coding.lowercased() != "identity" {
+      throw HTTPRefusal.unsupportedMediaType("the body must not be compressed")
+    }
+  }
+
+  /// Refuses other charsets than UTF-8.
+  ///
+  /// - Throws: an ``HTTPRefusal`` of 415.
+  static func checkCharset(_ head: RequestHead) throws {
     if let charset = head.headers[.contentType].flatMap({ parameter("charset", of: $0) }),
       charset.lowercased() != "utf-8"
     {
       throw HTTPRefusal.unsupportedMediaType("the body must be in UTF-8")
     }
+  }
+
+  /// Refuses a body that is compressed as a whole, where messages are compressed one by one.
+  ///
+  /// - Throws: `unimplemented`.
+  static func refuseCompressedBody(_ head: RequestHead) throws(ContractError) {
     if let coding = head.headers[.contentEncoding], coding.lowercased() != "identity" {
-      throw HTTPRefusal.unsupportedMediaType("the body must not be compressed")
+      throw ContractError(
+        .unimplemented, "a body that is compressed as a whole cannot be read here: compress each message")
     }
   }
 

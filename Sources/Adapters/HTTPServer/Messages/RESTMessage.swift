@@ -3,16 +3,18 @@ import HTTPTypes
 import NIOCore
 
 /// Reads a request on a REST path as a message, and writes the answer.
-struct RESTMessage {
+struct RESTMessage: UnaryWire {
   let binding: Binding
   let head: RequestHead
   /// What the gaps of the path hold, still encoded.
   let values: [Substring]
   let limits: HTTPLimits
 
-  /// The message.
-  ///
-  /// - Throws: a ``ContractError`` or an ``HTTPRefusal``.
+  /// REST has no bound that a client could set.
+  func timeout() -> Duration? { nil }
+
+  func refusal(_ error: any Error) -> Answer { Answer(any: error) }
+
   func read(from body: inout BodyReader) async throws -> IncomingMessage {
     let parameters = try parameters()
     guard binding.verb.hasBody else {

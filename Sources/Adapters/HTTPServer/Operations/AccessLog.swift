@@ -12,6 +12,8 @@ struct AccessLog: Sendable {
     let status: Int
     let duration: Duration
     let context: CallContext
+    /// The code of an error that the status does not tell.
+    let code: ContractErrorCode?
     let diagnosis: String?
   }
 
@@ -36,6 +38,7 @@ struct AccessLog: Sendable {
       metadata["user_id"] = "\(principal.userID)"
       metadata["organization_id"] = "\(principal.organizationID)"
     }
+    if let code = entry.code { metadata["code"] = "\(code.rawValue)" }
     if let diagnosis = entry.diagnosis { metadata["error"] = "\(diagnosis)" }
     let isProbe = ["/healthz", "/readyz", "/metrics"].contains(entry.template)
     let level: Logger.Level = entry.diagnosis != nil ? .error : isProbe ? .debug : .info

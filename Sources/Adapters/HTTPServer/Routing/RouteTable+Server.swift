@@ -11,7 +11,8 @@ extension RouteTable {
     self.init()
     for binding in services.bindings {
       add(binding.verb.rawValue, ContractServices.restPrefix + binding.path, .rest(binding))
-      add("POST", binding.procedurePath, .connect(binding))
+      add("POST", binding.procedurePath, .procedure(binding))
+      if binding.isSideEffectFree, !binding.isStreaming { add("GET", binding.procedurePath, .query(binding)) }
     }
     let document = Array(
       OpenAPIDocument(services.bindings, prefix: ContractServices.restPrefix, version: version).json.utf8)

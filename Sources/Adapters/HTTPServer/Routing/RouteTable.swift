@@ -4,8 +4,10 @@ import Contract
 enum Route: Sendable {
   /// A method of the contract on its REST path.
   case rest(Binding)
-  /// A method of the contract on its Connect path.
-  case connect(Binding)
+  /// A method of the contract on its procedure's path, which Connect and gRPC-Web share: the media type tells them apart.
+  case procedure(Binding)
+  /// A method of the contract by Connect's GET.
+  case query(Binding)
   /// Something that is whole at once: a probe, a document, a file.
   case endpoint(@Sendable (RequestHead) async -> Answer)
 }

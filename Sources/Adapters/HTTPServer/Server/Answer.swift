@@ -7,6 +7,8 @@ struct Answer: Sendable {
   var status: HTTPResponse.Status
   var headers: HTTPFields = [:]
   var body = ByteBuffer()
+  /// The code of an error, for the log, where the status does not tell it.
+  var code: ContractErrorCode?
   /// What only the log may know.
   var diagnosis: String?
 
@@ -36,39 +38,60 @@ struct Answer: Sendable {
   }
 }
 
+extension Answer {
+  /// Notes an error for the log, where the status is 200 whatever happened.
+  mutating func note(_ error: ContractError) {
+    code = error.code
+    diagnosis = error.diagnosis
+  }
+}
+
 /// A refusal that is the HTTP server's own: a status that no code has.
 struct HTTPRefusal: Error {
+  /// What is wrong, as every wire can say it.
+  let error: ContractError
+  /// The answer on HTTP.
   let answer: Answer
+
+  /// Refuses with an error and a status of its own.
+  init(_ error: ContractError, status: HTTPResponse.Status, headers: HTTPFields = [:]) {
+    self.error = error
+    var answer = Answer(error, status: status)
+    for field in headers { answer.headers[field.name] = field.value }
+    self.answer = answer
+  }
 
   /// 413: the body is larger than the path takes.
   static func tooLarge(limit: Int) -> HTTPRefusal {
     HTTPRefusal(
-      answer: Answer(
-        ContractError(.resourceExhausted, "the body may have at most \(limit) bytes"), status: .contentTooLarge))
+      ContractError(.resourceExhausted, "the body may have at most \(limit) bytes"), status: .contentTooLarge)
   }
 
   /// 415: the body is of another type.
-  static func unsupportedMediaType(_ message: String) -> HTTPRefusal {
-    HTTPRefusal(answer: Answer(ContractError(.invalidArgument, message), status: .unsupportedMediaType))
+  ///
+  /// - Parameter accepted: the media types that would do, for `Accept-Post` (W3C Linked Data Platform §7.1).
+  static func unsupportedMediaType(_ message: String, accepted: [String] = []) -> HTTPRefusal {
+    var headers = HTTPFields()
+    if !accepted.isEmpty { headers[.acceptPost] = accepted.joined(separator: ", ") }
+    return HTTPRefusal(
+      ContractError(.invalidArgument, message), status: .unsupportedMediaType, headers: headers)
   }
 
   /// 406: the client does not take what the path answers.
   static func notAcceptable(_ message: String) -> HTTPRefusal {
-    HTTPRefusal(answer: Answer(ContractError(.invalidArgument, message), status: .notAcceptable))
+    HTTPRefusal(ContractError(.invalidArgument, message), status: .notAcceptable)
   }
 
   /// 404: there is no such path.
   static func noSuchPath(_ code: ContractErrorCode = .notFound) -> HTTPRefusal {
-    HTTPRefusal(answer: Answer(ContractError(code, "there is nothing at this path"), status: .notFound))
+    HTTPRefusal(ContractError(code, "there is nothing at this path"), status: .notFound)
   }
 
   /// 405: the path does not take the method.
   static func methodNotAllowed(allowed: [String]) -> HTTPRefusal {
     let list = allowed.joined(separator: ", ")
-    var answer = Answer(
-      ContractError(.unimplemented, "this path takes \(list)"), status: .methodNotAllowed)
-    answer.headers[.allow] = list
-    return HTTPRefusal(answer: answer)
+    return HTTPRefusal(
+      ContractError(.unimplemented, "this path takes \(list)"), status: .methodNotAllowed, headers: [.allow: list])
   }
 }
 

@@ -9,7 +9,22 @@ extension HTTPField.Name {
   static let referrerPolicy = Self("referrer-policy")!
   static let crossOriginResourcePolicy = Self("cross-origin-resource-policy")!
   static let accelBuffering = Self("x-accel-buffering")!
+  static let acceptPost = Self("accept-post")!
+  static let lastEventID = Self("last-event-id")!
+
+  // The Connect protocol reference.
   static let connectProtocolVersion = Self("connect-protocol-version")!
+  static let connectTimeout = Self("connect-timeout-ms")!
+  static let connectContentEncoding = Self("connect-content-encoding")!
+  static let connectAcceptEncoding = Self("connect-accept-encoding")!
+
+  // gRPC's PROTOCOL-HTTP2.md and PROTOCOL-WEB.md.
+  static let grpcTimeout = Self("grpc-timeout")!
+  static let grpcEncoding = Self("grpc-encoding")!
+  static let grpcAcceptEncoding = Self("grpc-accept-encoding")!
+  static let grpcStatus = Self("grpc-status")!
+  static let grpcMessage = Self("grpc-message")!
+  static let grpcStatusDetails = Self("grpc-status-details-bin")!
 }
 
 extension HTTPFields {

@@ -12,6 +12,8 @@ package struct HTTPConfiguration: Sendable {
   package var keepAliveInterval: Duration = .seconds(15)
   /// How long open requests and streams may go on once the server is told to stop.
   package var shutdownGrace: Duration = .seconds(10)
+  /// The origins whose pages may call the contract in a browser, or `*` for all; by default none but the server's own.
+  package var allowedOrigins: [String] = []
   /// The version that the OpenAPI document names.
   package var version = "0.1.0"
 

@@ -8,7 +8,7 @@ import NIOCore
 import NIOPosix
 import ServiceLifecycle
 
-/// The HTTP server: REST with server-sent events, Connect, the OpenAPI document, probes, metrics, the web client.
+/// The HTTP server: REST with server-sent events, Connect, gRPC-Web, the OpenAPI document, probes, metrics, the web client.
 ///
 /// Told to stop (gracefully), it accepts no more connections and lets open requests and streams end; when the grace time
 /// is over it cancels them, and ends.
@@ -42,7 +42,8 @@ package struct HTTPService: Service {
       routes: RouteTable(
         services: services, readiness: readiness, metricsText: metricsText, version: configuration.version,
         files: EmbeddedFiles.files(in: "web")),
-      services: services, configuration: configuration, log: AccessLog(logger: logger))
+      services: services, configuration: configuration, log: AccessLog(logger: logger),
+      cors: CORSPolicy(origins: configuration.allowedOrigins))
   }
 
   /// Serves until told to stop.

@@ -13,6 +13,7 @@ struct Responder: Sendable {
   let services: ContractServices
   let configuration: HTTPConfiguration
   let log: AccessLog
+  let cors: CORSPolicy
 
   /// The connection has to be closed: what is left of the request will not be read.
   struct ConnectionUnusable: Error {}
@@ -22,123 +23,134 @@ struct Responder: Sendable {
   func respond(to request: Request, _ response: consuming ResponseWriter, _ channel: any Channel) async throws {
     let start = ContinuousClock.now
     let head = RequestHead(request.head)
+    let match = routes.match(head.method, path: head.path)
+    let exchange = cors.preflight(head).map { .refused($0) } ?? Exchange(match, head, configuration.limits)
+    let timeout = Result { () throws(ContractError) in try exchange.wire?.timeout() }
     let context = CallContext(
       requestID: head.requestID(), bearerToken: head.bearerToken,
-      remoteAddress: channel.remoteAddress?.ipAddress, userAgent: head.headers[.userAgent])
+      remoteAddress: channel.remoteAddress?.ipAddress, userAgent: head.headers[.userAgent],
+      deadline: (try? timeout.get()).flatMap { $0 }.map { start + $0 })
     var trace = ServiceContext.topLevel
     InstrumentationSystem.instrument.extract(head.headers, into: &trace, using: HeaderExtractor())
     trace.requestID = context.requestID
 
-    let match = routes.match(head.method, path: head.path)
-    let outcome: StreamingCall.Outcome
-    let template: String
-    if case .found(.rest(let binding), let found, let values) = match, binding.isStreaming {
-      template = found
+    let call = Call(
+      head: head, exchange: exchange, context: context, refusal: timeout.failure, headers: headers(for: head, context))
+    let outcome: CallOutcome
+    if let binding = exchange.streamingBinding {
       if head.expectsContinue { try await response.writeInformationalHead(HTTPResponse(status: .continue)) }
-      let message = RESTMessage(binding: binding, head: head, values: values, limits: configuration.limits)
-      var headers = HTTPFields()
-      headers.addCommon(requestID: context.requestID, date: HTTPDate.now())
-      let stream = EventStream(on: response, headers: headers)
-      let call = StreamingCall(
-        services: services, message: message, context: context, limits: configuration.limits,
-        keepAliveInterval: configuration.keepAliveInterval)
-      outcome = await ServiceContext.withValue(trace) { await call.run(request.body, on: stream) }
+      guard let stream = stream(of: call, on: response) else { return }
+      let streamingCall = StreamingCall(
+        services: services, binding: binding, head: head, context: context, limits: configuration.limits,
+        refusal: call.refusal)
+      outcome = await ServiceContext.withValue(trace) { await streamingCall.run(request.body, on: stream) }
     } else {
-      template = match.template
-      var body = BodyReader(request.body, head: head)
-      var isWaiting = head.expectsContinue && head.hasBody
-      if isWaiting, match.readsBody(head, configuration.limits) {
-        try await response.writeInformationalHead(HTTPResponse(status: .continue))
-        isWaiting = false
-      }
-      // The reader goes in and comes out: it may not be changed from within the closure.
-      let reader = body
-      var answer: Answer
-      (answer, body) = await ServiceContext.withValue(trace) {
-        var reader = reader
-        let answer = await self.answer(head, match, &reader, context)
-        return (answer, reader)
-      }
-      // A client that still waits to send its body is not waited for.
-      let isUsable: Bool
-      if body.isAtEnd {
-        isUsable = true
-      } else if isWaiting {
-        isUsable = false
-      } else {
-        isUsable = await body.drain(upTo: configuration.limits.drainedBody)
-      }
-      if !isUsable { answer.headers[.connection] = "close" }
-      answer.headers.addCommon(requestID: context.requestID, date: HTTPDate.now())
-      answer.headers[.contentLength] = String(answer.body.readableBytes)
-      if answer.status == .noContent || answer.status == .notModified { answer.headers[.contentLength] = nil }
-      let responseHead = HTTPResponse(status: answer.status, headerFields: answer.headers)
-      if head.method == "HEAD" || answer.headers[.contentLength] == nil {
-        try await response.writeResponse(responseHead)
-      } else {
-        try await response.write(response: responseHead, body: ResponseBody(byteBuffer: answer.body))
-      }
-      outcome = StreamingCall.Outcome(status: answer.status.code, diagnosis: answer.diagnosis)
-      if !isUsable {
-        record(head, template, outcome, start, context, trace)
-        throw ConnectionUnusable()
-      }
+      outcome = try await whole(call, request.body, response, trace)
     }
-    record(head, template, outcome, start, context, trace)
-  }
-
-  private func record(
-    _ head: RequestHead, _ template: String, _ outcome: StreamingCall.Outcome, _ start: ContinuousClock.Instant,
-    _ context: CallContext, _ trace: ServiceContext
-  ) {
     ServiceContext.withValue(trace) {
       log.record(
         AccessLog.Entry(
-          method: head.method, template: template, status: outcome.status, duration: .now - start, context: context,
-          diagnosis: outcome.diagnosis))
+          method: head.method, template: match.template, status: outcome.status, duration: .now - start,
+          context: context, code: outcome.code, diagnosis: outcome.diagnosis))
+    }
+    if outcome.endsConnection { throw ConnectionUnusable() }
+  }
+
+  /// A request, and what is known of it before its body is read.
+  private struct Call: Sendable {
+    let head: RequestHead
+    let exchange: Exchange
+    let context: CallContext
+    /// What is wrong with the time that the caller gives, if something is.
+    let refusal: ContractError?
+    /// What every answer to it carries.
+    let headers: HTTPFields
+  }
+
+  private func headers(for head: RequestHead, _ context: CallContext) -> HTTPFields {
+    var headers = HTTPFields()
+    headers.addCommon(requestID: context.requestID, date: HTTPDate.now())
+    headers.add(cors.headers(for: head))
+    return headers
+  }
+
+  private func stream(of call: Call, on response: consuming ResponseWriter) -> (any MessageStream)? {
+    switch call.exchange {
+    case .events(let message):
+      EventStream(
+        message, on: response, headers: call.headers, keepAliveInterval: configuration.keepAliveInterval)
+    case .enveloped(_, let wire): EnvelopeStream(wire, on: response, headers: call.headers)
+    case .unary, .endpoint, .refused: nil
     }
   }
 
-  private func answer(
-    _ head: RequestHead, _ match: RouteTable.Match, _ body: inout BodyReader, _ context: CallContext
-  ) async -> Answer {
-    do {
-      switch match {
-      case .found(.endpoint(let endpoint), _, _): return await endpoint(head)
-      case .found(.rest(let binding), _, let values):
-        let message = RESTMessage(binding: binding, head: head, values: values, limits: configuration.limits)
-        try await authenticate(context, for: binding)
-        let incoming = try await message.read(from: &body)
-        return try await Self.withCaller(of: context) {
-          try message.answer(try await services.call(binding, incoming, context))
+  /// Answers with something that is whole before its first byte is sent.
+  @concurrent
+  private func whole(
+    _ call: Call, _ requestBody: RequestBody, _ response: consuming ResponseWriter, _ trace: ServiceContext
+  ) async throws -> CallOutcome {
+    let head = call.head
+    var body = BodyReader(requestBody, head: head)
+    var isWaiting = head.expectsContinue && head.hasBody
+    if isWaiting, call.exchange.readsBody(head, configuration.limits) {
+      try await response.writeInformationalHead(HTTPResponse(status: .continue))
+      isWaiting = false
+    }
+    // The reader goes in and comes out: it may not be changed from within the closure.
+    let reader = body
+    var answer: Answer
+    (answer, body) = await ServiceContext.withValue(trace) {
+      var reader = reader
+      let answer = await self.answer(call, &reader)
+      return (answer, reader)
+    }
+    // A client that still waits to send its body is not waited for.
+    let isUsable: Bool
+    if body.isAtEnd {
+      isUsable = true
+    } else if isWaiting {
+      isUsable = false
+    } else {
+      isUsable = await body.drain(upTo: configuration.limits.drainedBody)
+    }
+    if !isUsable { answer.headers[.connection] = "close" }
+    answer.headers.add(call.headers)
+    answer.headers[.contentLength] = String(answer.body.readableBytes)
+    if answer.status == .noContent || answer.status == .notModified { answer.headers[.contentLength] = nil }
+    let responseHead = HTTPResponse(status: answer.status, headerFields: answer.headers)
+    if head.method == "HEAD" || answer.headers[.contentLength] == nil {
+      try await response.writeResponse(responseHead)
+    } else {
+      try await response.write(response: responseHead, body: ResponseBody(byteBuffer: answer.body))
+    }
+    return CallOutcome(
+      status: answer.status.code, code: answer.code, diagnosis: answer.diagnosis, endsConnection: !isUsable)
+  }
+
+  private func answer(_ call: Call, _ body: inout BodyReader) async -> Answer {
+    switch call.exchange {
+    case .endpoint(let endpoint): return await endpoint(call.head)
+    case .refused(let answer): return answer
+    case .unary(let binding, let wire):
+      do {
+        if let refusal = call.refusal { throw refusal }
+        // Before the body is read: who is nobody need not send one.
+        if binding.authentication == .session { try await call.context.authenticate(by: services.authenticate) }
+        let incoming = try await wire.read(from: &body)
+        return try await Self.withCaller(of: call.context) {
+          try wire.answer(try await services.call(binding, incoming, call.context))
         }
-      case .found(.connect(let binding), _, _):
-        let message = ConnectMessage(binding: binding, head: head, limits: configuration.limits)
-        try await authenticate(context, for: binding)
-        let incoming = try await message.read(from: &body)
-        return try await Self.withCaller(of: context) {
-          try message.answer(try await services.call(binding, incoming, context))
-        }
-      case .methodNotAllowed(_, let allowed):
-        guard head.method == "OPTIONS" else { throw HTTPRefusal.methodNotAllowed(allowed: allowed) }
-        var answer = Answer(empty: .noContent)
-        answer.headers[.allow] = allowed.joined(separator: ", ")
-        return answer
-      case .notFound:
-        throw HTTPRefusal.noSuchPath(head.path.hasPrefix("/opentier.v1.") ? .unimplemented : .notFound)
+      } catch {
+        return wire.refusal(error)
       }
-    } catch {
-      return Answer(any: error)
+    case .events, .enveloped:
+      // Streams are not whole; `respond` has taken them.
+      return Answer(ContractError(.internal, "a stream cannot be answered whole"))
     }
   }
 }
 
 extension Responder {
-  /// Finds out who is calling before the body is read: who is nobody need not send one.
-  private func authenticate(_ context: CallContext, for binding: Binding) async throws(ContractError) {
-    if binding.authentication == .session { try await context.authenticate(by: services.authenticate) }
-  }
-
   /// Runs a call with its caller in the context of logs.
   static func withCaller<Value>(of context: CallContext, _ body: () async throws -> Value) async throws -> Value {
     var logContext = ServiceContext.current ?? .topLevel
@@ -158,17 +170,22 @@ extension RouteTable.Match {
     case .notFound: "unmatched"
     }
   }
+}
 
-  /// Whether the body is worth being sent: there is somebody to read it, and it is not too long.
-  fileprivate func readsBody(_ head: RequestHead, _ limits: HTTPLimits) -> Bool {
-    guard let length = head.contentLength else { return true }
+extension Exchange {
+  /// The method, where its answer is a stream.
+  fileprivate var streamingBinding: Binding? {
     switch self {
-    case .found(.rest(let binding), _, _), .found(.connect(let binding), _, _):
-      let limit = limits.bytes(for: binding.bodyLimit)
-      return length <= (binding.extra == .upload ? max(limit, limits.uploadedFile * 2) : limit)
-    default: return false
+    case .events(let message): message.binding
+    case .enveloped(let binding, _): binding
+    case .unary, .endpoint, .refused: nil
     }
   }
+}
+
+extension Result {
+  /// What went wrong, if something did.
+  fileprivate var failure: Failure? { if case .failure(let error) = self { error } else { nil } }
 }
 
 /// Gives the tracer the request's header fields.

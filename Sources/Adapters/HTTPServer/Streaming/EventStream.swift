@@ -6,82 +6,87 @@ import NIOCore
 import Synchronization
 
 /// A stream of server-sent events (HTML Living Standard §9.2) on one response.
-///
-/// The head is sent with the first event, so that a call that fails before it is still answered with its status.
-///
-/// Unchecked: `response` is used by the task that produces events alone, and so is `body` until `isOpen` is set under
-/// the lock; from then on `body` never changes. What it holds is Hummingbird's writer around NIO's outbound writer,
-/// which takes writes of several tasks; each write is a whole event or comment.
-final class EventStream: @unchecked Sendable {
-  private struct State {
-    var isOpen = false
-    var lastWrite = ContinuousClock.now
+struct EventStream: MessageStream {
+  let wire: RESTMessage
+  /// How long the stream may be silent before a comment keeps it alive.
+  let keepAliveInterval: Duration
+  private let response: StreamedResponse
+  /// How many events have been sent, by the one task that produces them.
+  private let count = Counter()
+
+  private final class Counter: Sendable {
+    private let value = Mutex(0)
+    func next() -> Int {
+      value.withLock { value in
+        value += 1
+        return value
+      }
+    }
   }
 
-  private var response: ResponseWriter?
-  private var body: (any ResponseBodyWriter)?
-  private var count = 0
-  private let headers: HTTPFields
-  private let state = Mutex(State())
-
   /// Makes a stream on a response; `headers` go out with its head.
-  init(on response: consuming ResponseWriter, headers: HTTPFields) {
-    self.response = consume response
+  init(
+    _ wire: RESTMessage, on response: consuming ResponseWriter, headers: HTTPFields, keepAliveInterval: Duration
+  ) {
+    self.wire = wire
+    self.keepAliveInterval = keepAliveInterval
     var headers = headers
     headers[.contentType] = "text/event-stream"
     headers[.cacheControl] = "no-cache"
     headers[.accelBuffering] = "no"
-    // Once the request is watched for the client's leaving, the connection cannot be used again.
-    headers[.connection] = "close"
-    self.headers = headers
+    self.response = StreamedResponse(on: response, headers: headers)
   }
 
-  /// Whether the head has been sent.
-  var isOpen: Bool { state.withLock { $0.isOpen } }
-
-  /// Sends an event, and returns when the connection has taken it.
-  func send(_ name: String, data: [UInt8]) async throws {
-    count += 1
-    var buffer = ByteBuffer()
-    buffer.reserveCapacity(data.count + 64)
-    buffer.writeString("id: \(count)\nevent: \(name)\ndata: ")
-    // JSON as it is written here has no line breaks, which would need a `data:` of their own.
-    buffer.writeBytes(data)
-    buffer.writeString("\n\n")
-    if body == nil, let response = response.take() {
-      body = try await response.writeHead(HTTPResponse(status: .ok, headerFields: headers))
-      try await write(buffer)
-      state.withLock { $0.isOpen = true }
-    } else {
-      try await write(buffer)
+  func check() throws {
+    guard wire.head.accepts("text/event-stream") else {
+      throw HTTPRefusal.notAcceptable("this path answers with text/event-stream")
     }
   }
 
-  /// Sends a comment if nothing was sent for so long.
-  func keepAlive(after interval: Duration) async throws {
-    let isDue = state.withLock { $0.isOpen && ContinuousClock.now - $0.lastWrite >= interval }
-    if isDue { try await write(ByteBuffer(string: ": keep-alive\n\n")) }
+  func read(from body: inout BodyReader) async throws -> IncomingMessage { try await wire.read(from: &body) }
+
+  func send(_ message: OutgoingMessage) async throws {
+    guard let event = (message.message as? any StreamEvent)?.namedEvent else { return }
+    try await send(event.name, data: OutgoingMessage(event.payload).encoded(as: .json))
   }
 
-  /// Ends the stream.
-  func finish() async throws {
-    guard let body else { return }
-    try await body.finish(nil)
+  /// Sends an event, and returns when the connection has taken it.
+  private func send(_ name: String, data: [UInt8]) async throws {
+    var buffer = ByteBuffer()
+    buffer.reserveCapacity(data.count + 64)
+    buffer.writeString("id: \(count.next())\nevent: \(name)\ndata: ")
+    // JSON as it is written here has no line breaks, which would need a `data:` of their own.
+    buffer.writeBytes(data)
+    buffer.writeString("\n\n")
+    try await response.send(buffer)
   }
 
-  /// Answers otherwise, while no event has been sent.
-  func refuse(with answer: Answer) async throws {
-    guard let response = response.take() else { return }
-    var headers = headers
-    for field in answer.headers { headers[field.name] = field.value }
-    headers[.contentLength] = String(answer.body.readableBytes)
-    try await response.write(
-      response: HTTPResponse(status: answer.status, headerFields: headers), body: ResponseBody(byteBuffer: answer.body))
+  func finish() async throws { try await response.finish() }
+
+  func fail(_ error: any Error) async throws -> CallOutcome {
+    let answer = Answer(any: error)
+    if response.isOpen {
+      // The status is gone: an event of its own says what happened. (A failed answer of a model is no such case: it
+      // is the event `failed` of its stream.)
+      try await send("error", data: ContractError(any: error).json)
+      try await response.finish()
+      return CallOutcome(status: 200, diagnosis: answer.diagnosis)
+    }
+    try await response.refuse(with: answer)
+    return CallOutcome(status: answer.status.code, diagnosis: answer.diagnosis)
   }
 
-  private func write(_ buffer: ByteBuffer) async throws {
-    guard var writer = body else { return }
-    try await writer.write(buffer)
-    state.withLock { $0.lastWrite = .now }
+  func accompany(_ call: @escaping @Sendable () async throws -> Void) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      // The pulse looks four times an interval, so that no silence is much longer than it.
+      group.addTask { [keepAliveInterval, response] in
+        while true {
+          try await Task.sleep(for: keepAliveInterval / 4)
+          try await response.send(ByteBuffer(string: ": keep-alive\n\n"), after: keepAliveInterval * 3 / 4)
+        }
+      }
+      defer { group.cancelAll() }
+      try await call()
+    }
   }
 }

@@ -46,6 +46,10 @@ struct ServerUnderTest: Sendable {
     }
   }
 
+  /// A client that leaves compressed answers as they come.
+  private static let client = HTTPClient(
+    eventLoopGroup: HTTPClient.defaultEventLoopGroup, configuration: HTTPClient.Configuration(decompression: .disabled))
+
   /// An answer, read whole.
   struct Reply: Sendable {
     let status: Int
@@ -56,6 +60,8 @@ struct ServerUnderTest: Sendable {
     var json: JSON { JSON(bytes) }
     /// The `code` of an error.
     var code: String? { json["code"]?.string }
+    /// The status and the code.
+    var summary: [String] { [String(status), code ?? ""] }
   }
 
   /// Asks and reads the whole answer.
@@ -71,7 +77,7 @@ struct ServerUnderTest: Sendable {
     }
     if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
     for (name, value) in headers { request.headers.add(name: name, value: value) }
-    let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
+    let response = try await Self.client.execute(request, timeout: .seconds(20))
     let bytes = try await response.body.collect(upTo: 64 << 20)
     return Reply(status: Int(response.status.code), headers: response.headers, bytes: Array(bytes.readableBytesView))
   }

@@ -100,11 +100,16 @@ final class ScriptedModel: LanguageModel {
     case hang([String])
     /// Emits a part, waits, and goes on so.
     case drip([String], every: Duration)
+    /// Emits a part so many times, as fast as it is let.
+    case flood(String, times: Int)
   }
 
   let name = "scripted"
   private let script: Script
   private let cancelledAt = Mutex<ContinuousClock.Instant?>(nil)
+  private let emittedParts = Mutex(0)
+  /// How many parts of a flood, or before it hung, were taken.
+  var emitted: Int { emittedParts.withLock { $0 } }
   /// When it was cancelled.
   var cancellation: ContinuousClock.Instant? { cancelledAt.withLock { $0 } }
 
@@ -120,13 +125,24 @@ final class ScriptedModel: LanguageModel {
       for part in parts { try await emit(part) }
       throw failure
     case .hang(let parts):
-      for part in parts { try await emit(part) }
+      for part in parts {
+        try await emit(part)
+        emittedParts.withLock { $0 += 1 }
+      }
       try await wait(.seconds(60))
       throw .broken("nobody cancelled it")
     case .drip(let parts, let interval):
       for part in parts {
         try await emit(part)
         try await wait(interval)
+      }
+    case .flood(let part, let times):
+      for _ in 0..<times {
+        do throws(ModelFailure) { try await emit(part) } catch {
+          cancelledAt.withLock { $0 = .now }
+          throw error
+        }
+        emittedParts.withLock { $0 += 1 }
       }
     }
     return ReplyEnd(finishReason: .stop, usage: TokenUsage(promptTokens: 11, completionTokens: 5))
