@@ -54,6 +54,7 @@ struct ServerConfigurationTests {
     #expect(configuration.models.defaultName == "extractive")
     #expect(configuration.models.targets.isEmpty)
     #expect(configuration.egressAllowed.isEmpty)
+    #expect(configuration.corsOrigins.isEmpty)
     #expect(configuration.shutdownGrace == .seconds(10))
     #expect(configuration.passwords.cost == 12)
     #expect(configuration.embedding.threads >= 1)
@@ -119,6 +120,7 @@ struct ServerConfigurationTests {
             timeout: 500ms
         egress:
           allow: ["127.0.0.1:11434", "api.openai.com", "[::1]:8000"]
+        cors: { origins: ["https://app.example.org", "http://localhost:3000"] }
         log: { level: debug, format: json }
         signup: { organization: personal }
         shutdown: { grace: 1m }
@@ -149,6 +151,7 @@ struct ServerConfigurationTests {
     #expect(configuration.models.targets.first?.apiKey == nil)
     #expect(configuration.models.targets.first?.timeout == .milliseconds(500))
     #expect(configuration.egressAllowed == ["127.0.0.1:11434", "api.openai.com", "[::1]:8000"])
+    #expect(configuration.corsOrigins == ["https://app.example.org", "http://localhost:3000"])
     #expect(configuration.logLevel == .debug)
     #expect(configuration.logFormat == .json)
     #expect(configuration.signUpOrganization == .personal)
@@ -208,6 +211,10 @@ struct ServerConfigurationTests {
       (
         "egress: { allow: [\"http://a\"] }",
         "egress.allow cannot be \"http://a\" (…/opentier.yaml, key egress.allow). Accepted: a list of host or host:port."
+      ),
+      (
+        "cors: { origins: [\"https://app.example.org/\"] }",
+        "cors.origins cannot be \"https://app.example.org/\" (…/opentier.yaml, key cors.origins). Accepted: a list of origins as browsers write them: scheme://host or scheme://host:port in lower case, without a path and without the scheme's own port; or * for all."
       ),
       (
         "shutdown: { grace: 11m }",

@@ -89,6 +89,7 @@ struct ServeCommand: AsyncParsableCommand {
     http.limits.chatBody = configuration.limits.chatBody
     http.limits.submissionBody = configuration.limits.submissionBody
     http.limits.uploadedFile = configuration.limits.uploadBody
+    http.allowedOrigins = configuration.corsOrigins
     http.version = Version.current
     return http
   }

@@ -35,6 +35,7 @@ extension ServerConfiguration {
       .list("a list of host or host:port", where: Self.isHostAndPort),
       default: []
     )
+    corsOrigins = try reader.value("cors.origins", .list(WebOrigin.accepted, where: WebOrigin.isOrigin), default: [])
     logLevel = try reader.value("log.level", .choice, default: .info)
     logFormat = try reader.value("log.format", .choice, default: .auto)
     signUpOrganization = try reader.value("signup.organization", .choice, default: .default)

@@ -32,6 +32,8 @@ package struct ServerConfiguration: Sendable {
   package let models: ModelTargets
   /// `egress.allow`: the `host` or `host:port` that may be called.
   package let egressAllowed: [String]
+  /// `cors.origins`: origins whose pages may call the contract in a browser; `*` stands for all.
+  package let corsOrigins: [String]
   /// `log.level`.
   package let logLevel: LogLevel
   /// `log.format`.
