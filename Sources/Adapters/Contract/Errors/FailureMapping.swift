@@ -29,3 +29,21 @@ extension ContractError {
 
   private static let defect = "something went wrong in the server; its log says what, under the request id"
 }
+
+extension UseCaseFailure {
+  /// The way back, for a failure that another process of ours has answered with: its words are for people and pass.
+  package init(_ error: ContractError) {
+    switch error.code {
+    case .invalidArgument, .outOfRange: self = .invalid(error.message)
+    case .unauthenticated: self = .unauthenticated(error.message)
+    case .permissionDenied: self = .forbidden(error.message)
+    case .notFound: self = .notFound(error.message)
+    case .alreadyExists, .aborted: self = .alreadyExists(error.message)
+    case .failedPrecondition: self = .precondition(error.message)
+    case .resourceExhausted: self = .exhausted(error.message)
+    case .unavailable, .deadlineExceeded: self = .unavailable(error.message)
+    case .canceled: self = .cancelled
+    case .unknown, .unimplemented, .internal, .dataLoss: self = .broken(error.diagnosis ?? error.message)
+    }
+  }
+}
