@@ -1,7 +1,7 @@
 # The two commands that a newcomer needs are `make run` and `make test`; `make help` lists all.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build release test check lint proto bench clean
+.PHONY: help run build release test check lint proto baseline bench clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,11 +24,14 @@ test: ## Build and run all tests (ARGS go to pytest)
 
 check: lint test ## What CI runs: format, generated code, all tests
 
-lint: ## Check the format of the code and that the generated code is current
+lint: ## Check the format of the code, the contract, and that the generated code is current
 	@scripts/lint
 
 proto: ## Make the generated code anew from proto/
 	scripts/proto/generate
+
+baseline: ## Take the contract in proto/ for the released one, which later changes must not break
+	scripts/proto/baseline
 
 bench: release ## Measure (see Benchmarks/README.md)
 	swift build --configuration release --product embedder-benchmark $$(scripts/traits)

@@ -16,6 +16,7 @@ let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
+let grpcTransport = Target.Dependency.product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
 let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let instrumentation = Target.Dependency.product(name: "Instrumentation", package: "swift-distributed-tracing")
@@ -25,6 +26,9 @@ let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioFoundationCompat = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
@@ -56,11 +60,14 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+    .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/apple/swift-service-context", from: "1.5.1"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+    .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
     .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -90,7 +97,7 @@ let package = Package(
       ],
       path: "Sources/Adapters/PostgresStorage", swiftSettings: strict),
     .target(
-      name: "Contract", dependencies: ["Application", "Domain", grpcCore, grpcProtobuf, swiftProtobuf],
+      name: "Contract", dependencies: ["Application", "Domain", grpcCore, grpcProtobuf, swiftProtobuf, serviceContext],
       path: "Sources/Adapters/Contract", swiftSettings: strict),
     .target(
       name: "HTTPServer",
@@ -101,6 +108,13 @@ let package = Package(
         serviceLifecycle,
       ],
       path: "Sources/Adapters/HTTPServer", swiftSettings: strict),
+    .target(
+      name: "GRPCServer",
+      dependencies: [
+        "Application", "Domain", "Contract", grpcCore, grpcProtobuf, grpcTransport, swiftProtobuf, nioCore, nioPosix,
+        nioHPACK, nioHTTP2, nioSSL, logging, metrics, instrumentation, serviceContext, serviceLifecycle,
+      ],
+      path: "Sources/Adapters/GRPCServer", swiftSettings: strict),
     .target(
       name: "LanguageModels",
       dependencies: [
@@ -153,8 +167,8 @@ let package = Package(
       name: "Bootstrap",
       dependencies: [
         "Application", "Domain", "InMemoryStorage", "SQLiteStorage", "PostgresStorage", "SchemaMigrations",
-        "StorageBackups", "Contract", "HTTPServer", "LanguageModels", "Egress", "Embeddings", "TextExtraction",
-        "SystemSecurity", "Telemetry", "Settings", "ModelFetching",
+        "StorageBackups", "Contract", "HTTPServer", "GRPCServer", "LanguageModels", "Egress", "Embeddings",
+        "TextExtraction", "SystemSecurity", "Telemetry", "Settings", "ModelFetching",
         argumentParser,
         asyncHTTPClient, nioCore, logging, metrics, instrumentation, serviceLifecycle, unixSignals,
       ],
@@ -224,6 +238,14 @@ let package = Package(
         serviceContext, serviceLifecycle,
       ],
       path: "Tests/AdapterTests/HTTP", swiftSettings: strict),
+    .testTarget(
+      name: "GRPCTests",
+      dependencies: [
+        "Application", "Domain", "InMemoryStorage", "Contract", "GRPCServer", grpcCore, grpcProtobuf, grpcTransport,
+        swiftProtobuf, nioCore, nioPosix, logging, metrics, coreMetrics, instrumentation, serviceContext,
+        serviceLifecycle,
+      ],
+      path: "Tests/AdapterTests/GRPC", swiftSettings: strict),
     .testTarget(
       name: "BootstrapTests",
       dependencies: ["Settings", "ModelFetching", "StorageBackups", crypto, nioCore, nioPosix, nioHTTP1],

@@ -34,13 +34,21 @@ enum ImportRules {
 
   /// Each adapter by its technology.
   static let adapters: [ImportRule] = [
-    adapter("Contract", ["GRPCCore", "GRPCProtobuf", "SwiftProtobuf"]),
+    adapter("Contract", ["GRPCCore", "GRPCProtobuf", "ServiceContextModule", "SwiftProtobuf"]),
     adapter("Egress", ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "Logging"]),
     adapter("Embeddings", ["CVectorMath", "Crypto"]),
     adapter(
-      "HTTPServer",
+      "GRPCServer",
       [
         // The wires share the contract's implementation; no other adapter is known to another.
+        "Contract", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "Instrumentation", "Logging", "Metrics",
+        "NIOCore", "NIOHPACK", "NIOHTTP2", "NIOPosix", "NIOSSL", "ServiceContextModule", "ServiceLifecycle",
+        "SwiftProtobuf",
+      ]
+    ),
+    adapter(
+      "HTTPServer",
+      [
         "CZlib", "Contract", "EmbeddedFiles", "GRPCCore", "HTTPTypes", "Hummingbird", "HummingbirdCore",
         "Instrumentation", "Logging", "Metrics", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOPosix",
         "ServiceContextModule", "ServiceLifecycle", "SwiftProtobuf",

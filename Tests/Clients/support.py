@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 import httpx
 
 LISTENING = re.compile(r"listening on (http://\S+?:\d+)")
+GRPC_LISTENING = re.compile(r"gRPC on (\S+:\d+)\n")
 PASSWORD = "correct horse battery"
 # Bcrypt's cost is not what these tests are about.
 QUICK = "passwords: { cost: 4 }\n"
@@ -88,6 +89,13 @@ class Server:
             time.sleep(0.01)
         self.url = match[1]
         return self
+
+    @property
+    def grpc(self) -> str:
+        """Where gRPC listens: `HOST:PORT`."""
+        match = GRPC_LISTENING.search((self.folder / f"stdout-{self.starts}").read_text())
+        assert match
+        return match[1]
 
     @property
     def log_path(self) -> Path:

@@ -14,7 +14,7 @@ package final class CallContext: Sendable {
   package let remoteAddress: String?
   /// The client's `User-Agent`.
   package let userAgent: String?
-  /// When the caller stops waiting; `nil` where it has set no bound.
+  /// When the caller stops waiting; `nil` when it did not say. What is called on its behalf need not take longer.
   package let deadline: ContinuousClock.Instant?
 
   private let resolved = Mutex<Principal?>(nil)

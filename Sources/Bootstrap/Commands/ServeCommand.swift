@@ -4,6 +4,7 @@ import Contract
 import Domain
 import Embeddings
 import Foundation
+import GRPCServer
 import HTTPServer
 import Logging
 import Metrics
@@ -18,16 +19,18 @@ struct ServeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "serve", abstract: "Start the server.",
     discussion: """
-      Without flags it serves http://127.0.0.1:8080 in the offline profile: one SQLite file, no other service. The first
-      account that signs up becomes the admin. SIGTERM and SIGINT stop it: open streams may end, running jobs go back to
-      the queue.
+      Without flags it serves http://127.0.0.1:8080 and gRPC on 127.0.0.1:9090, in the offline profile: one SQLite file,
+      no other service. The first account that signs up becomes the admin. SIGTERM and SIGINT stop it: open streams may
+      end, running jobs go back to the queue.
       """)
 
   @OptionGroup var common: CommonOptions
   @Option(help: "all, gateway or intelligence.") var role: String?
   @Option(help: "The address to listen on.") var host: String?
   @Option(help: "The port for HTTP; 0 takes a free one.") var port: String?
-  @Option(name: .customLong("grpc-port"), help: "The port for gRPC; 0 takes a free one.") var grpcPort: String?
+  @Option(
+    name: .customLong("grpc-port"), help: "The port for gRPC; 0 takes a free one, and is the default with --port 0.")
+  var grpcPort: String?
 
   func run() async throws {
     var flags: [String: String] = [:]
@@ -40,12 +43,17 @@ struct ServeCommand: AsyncParsableCommand {
       throw CommandFailure(
         .usage, "this build serves both halves in one process: use --role all, or leave --role out")
     }
+    try PublicGRPC.check(configuration)
     let (logger, metrics) = Observability.start(configuration)
     let assembly = try await Assembly.open(configuration, isServer: true, logger: logger)
-    let server = HTTPService(
-      configuration: Self.http(configuration), services: ContractServices(assembly.useCases.gateway),
-      readiness: Self.readiness(assembly), metricsText: { metrics.exposition() }, logger: logger,
-      onListening: { host, port in Self.announce(host, port, assembly, logger, isJSON: common.json) })
+    let (contract, readiness) = (ContractServices(assembly.useCases.gateway), Self.readiness(assembly))
+    let announcement = Announcement(configuration, logger, isJSON: common.json)
+    let http = HTTPService(
+      configuration: Self.http(configuration), services: contract, readiness: readiness,
+      metricsText: { metrics.exposition() }, logger: logger, onListening: announcement.http)
+    let grpc = PublicGRPC.service(
+      configuration, contract: contract, readiness: readiness, logger: logger, onListening: announcement.grpc)
+    let server = Wires(services: [http, grpc])
     let workers = IngestionWorkers(
       useCases: assembly.useCases, embedder: assembly.embedder, warm: assembly.storage.warm,
       count: configuration.ingestion.workers, name: "\(ProcessInfo.processInfo.hostName)-\(getpid())",
@@ -74,9 +82,13 @@ struct ServeCommand: AsyncParsableCommand {
   }
 
   private static func words(for error: any Error, _ configuration: ServerConfiguration) -> String {
-    guard let failure = error as? IOError else { return "the server stopped: \(error)" }
-    let reason = String(cString: strerror(failure.errnoCode))
-    return "cannot listen on \(configuration.host):\(configuration.port): \(reason)"
+    switch error {
+    case let failure as GRPCService.ListenFailure: return "gRPC \(failure) (another port: --grpc-port)"
+    case let failure as IOError:
+      let reason = String(cString: strerror(failure.errnoCode))
+      return "cannot listen on \(configuration.host):\(configuration.port): \(reason) (another port: --port)"
+    default: return "the server stopped: \(error)"
+    }
   }
 
   private static func http(_ configuration: ServerConfiguration) -> HTTPConfiguration {
@@ -130,24 +142,5 @@ struct ServeCommand: AsyncParsableCommand {
         }
       },
     ]
-  }
-
-  private static func announce(
-    _ host: String, _ port: Int, _ assembly: Assembly, _ logger: Logger, isJSON: Bool
-  ) {
-    let url = "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
-    let configuration = assembly.configuration
-    logger.info("listening", metadata: ["url": "\(url)", "profile": "\(configuration.profile.rawValue)"])
-    if isJSON {
-      Terminal.standard.line(JSONText.object([("url", url), ("profile", configuration.profile.rawValue)]))
-    } else {
-      let kept =
-        switch configuration.profile {
-        case .memory: "nothing is kept"
-        case .offline: "data in \(configuration.dataDirectory)"
-        case .production: "data in PostgreSQL"
-        }
-      Terminal.standard.line("OpenTier is listening on \(url) (\(configuration.profile.rawValue) profile, \(kept))")
-    }
   }
 }

@@ -11,6 +11,11 @@ enum Observability {
     MetricDefinition(
       name: "http_server_request_duration_seconds", help: "Time to answer a request, by method, route and status.",
       buckets: PrometheusRegistry.secondsBuckets),
+    MetricDefinition(
+      name: "grpc_request_duration_seconds", help: "Time from a call to its status, by method and code.",
+      buckets: PrometheusRegistry.secondsBuckets),
+    MetricDefinition(name: "grpc_request_total", help: "Calls, by method and code."),
+    MetricDefinition(name: "grpc_active_streams", help: "Calls that are open."),
     MetricDefinition(name: "ingestion_jobs_total", help: "Attempts at ingestion jobs, by outcome."),
     MetricDefinition(name: "ingestion_chunks_total", help: "Chunks of published revisions."),
   ]

@@ -20,7 +20,9 @@ extension ServerConfiguration {
     role = try reader.value("role", .choice, default: .all)
     host = try reader.value("host", .text("an address of this machine, such as 127.0.0.1"), default: "127.0.0.1")
     self.port = try reader.value("port", port, default: 8080)
-    grpcPort = try reader.value("grpcPort", port, default: 9090)
+    // Who takes any free port for HTTP wants no second server in the way of another.
+    grpcPort = try reader.value("grpcPort", port, default: self.port == 0 ? 0 : 9090)
+    grpc = try GRPC(&reader, inputs)
     let dataHome = inputs.baseDirectory(variable: "XDG_DATA_HOME", fallback: ".local/share")
     dataDirectory = try reader.value(
       "data",
@@ -95,6 +97,40 @@ extension ServerConfiguration {
     return !host.isEmpty && (end != nil || !isBracketed)
       && host.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) || allowed.contains($0) }
       && (port.isEmpty || port.first == ":" && Int(port.dropFirst()).map { (1...65_535).contains($0) } == true)
+  }
+}
+
+extension ServerConfiguration.GRPC {
+  fileprivate init(_ reader: inout SettingsReader, _ inputs: ConfigurationInputs) throws(ConfigurationFailure) {
+    tls = try TLS(&reader, inputs)
+    let time = SettingForm<Duration>.duration(.seconds(1)...(.seconds(86_400)))
+    keepaliveInterval = try reader.value("grpc.keepalive.interval", time, default: .seconds(60))
+    keepaliveTimeout = try reader.value("grpc.keepalive.timeout", time, default: .seconds(20))
+    maximumStreams = try reader.value("grpc.maximumStreams", .integer(1...1_000_000), default: 1000)
+    maximumConnectionAge = try reader.optional("grpc.maximumConnectionAge", time)
+  }
+}
+
+extension ServerConfiguration.GRPC.TLS {
+  /// Reads the files' paths; `nil` where there are none.
+  ///
+  /// - Throws: `missingValue` where one is named and another that belongs to it is not.
+  fileprivate init?(_ reader: inout SettingsReader, _ inputs: ConfigurationInputs) throws(ConfigurationFailure) {
+    let file = SettingForm<String>.path("the path of a PEM file", inputs)
+    let certificate = try reader.optional("grpc.tls.certificate", file)
+    let key = try reader.optional("grpc.tls.key", file)
+    clientCA = try reader.optional("grpc.tls.clientCA", file)
+    let named = reader.values.suffix(3).first { $0.source != .default }
+    guard let named else { return nil }
+    func required(_ value: String?, _ missing: String) throws(ConfigurationFailure) -> String {
+      guard let value else {
+        throw .missingValue(
+          key: missing, because: "\(named.key) is (\(named.source))", accepted: file.accepted)
+      }
+      return value
+    }
+    self.certificate = try required(certificate, "grpc.tls.certificate")
+    self.key = try required(key, "grpc.tls.key")
   }
 }
 

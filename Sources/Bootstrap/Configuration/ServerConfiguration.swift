@@ -20,8 +20,10 @@ package struct ServerConfiguration: Sendable {
   package let host: String
   /// `port`: 0 takes a free one.
   package let port: Int
-  /// `grpcPort`: 0 takes a free one.
+  /// `grpcPort`: 0 takes a free one, as does leaving it out where `port` is 0.
   package let grpcPort: Int
+  /// `grpc`.
+  package let grpc: GRPC
   /// `data`: the folder of the `offline` profile's database, absolute.
   package let dataDirectory: String
   /// `databaseURL`: PostgreSQL, for the `production` profile.
@@ -66,6 +68,30 @@ package struct ServerConfiguration: Sendable {
   /// What looks like a mistake but is none for sure: environment variables that begin with `OPENTIER_` and are not
   /// known.
   package let warnings: [String]
+
+  /// How gRPC is served.
+  package struct GRPC: Sendable {
+    /// `grpc.tls`; `nil` serves without.
+    package let tls: TLS?
+    /// `grpc.keepalive.interval`: a connection that is silent so long is pinged.
+    package let keepaliveInterval: Duration
+    /// `grpc.keepalive.timeout`: a connection whose client does not answer a ping for so long is closed.
+    package let keepaliveTimeout: Duration
+    /// `grpc.maximumStreams`: open calls of one connection.
+    package let maximumStreams: Int
+    /// `grpc.maximumConnectionAge`: a connection is closed after that, as its open calls allow; `nil` never is.
+    package let maximumConnectionAge: Duration?
+
+    /// How gRPC's connections are secured; the files are absolute paths.
+    package struct TLS: Sendable {
+      /// `grpc.tls.certificate`: PEM, the server's first.
+      package let certificate: String
+      /// `grpc.tls.key`: PEM.
+      package let key: String
+      /// `grpc.tls.clientCA`: PEM; clients must present a certificate that comes from one of these.
+      package let clientCA: String?
+    }
+  }
 
   /// How PostgreSQL is used.
   package struct Database: Sendable {

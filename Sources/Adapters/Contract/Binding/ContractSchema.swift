@@ -1,4 +1,3 @@
-import FoundationEssentials
 import SwiftProtobuf
 
 /// The contract as its `.proto` files say it: fields, types and comments, for what has to be decided by name.
@@ -47,11 +46,7 @@ package struct ContractSchema: Sendable {
   private static let publicPackage = "opentier.v1"
 
   private init() {
-    // The generator wrote both layers, and `ContractSchemaTests` reads them: they cannot fail at run time.
-    guard let data = Data(base64Encoded: ContractDescriptors.base64),
-      let files = try? Google_Protobuf_FileDescriptorSet(serializedBytes: data)
-    else { preconditionFailure("ContractDescriptors.swift does not hold a descriptor set") }
-    for file in files.file { read(file) }
+    for file in ContractFiles.all { read(file) }
   }
 
   private mutating func read(_ file: Google_Protobuf_FileDescriptorProto) {

@@ -101,10 +101,3 @@ package enum ContractErrorCode: String, Sendable, CaseIterable {
     }
   }
 }
-
-extension ContractError: RPCErrorConvertible {
-  /// The code on native gRPC.
-  package var rpcErrorCode: RPCError.Code { code.grpc }
-  /// The message on native gRPC.
-  package var rpcErrorMessage: String { message }
-}

@@ -1,5 +1,4 @@
 import Contract
-import FoundationEssentials
 import HTTPTypes
 
 /// The head of a request, with the path and the query apart.
@@ -41,30 +40,11 @@ struct RequestHead: Sendable {
       .filter { $0 != " " && $0 != "\t" }.lowercased()
   }
 
-  /// The token of `Authorization: Bearer` (RFC 6750 §2.1); the scheme's case does not matter.
-  var bearerToken: String? {
-    guard let value = headers[.authorization] else { return nil }
-    let parts = value.split(separator: " ", maxSplits: 1)
-    guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-    return parts[1].trimmingPrefix(while: { $0 == " " }).description
-  }
+  /// The token of `Authorization: Bearer`.
+  var bearerToken: String? { CallMetadata.bearerToken(authorization: headers[.authorization]) }
 
-  /// The request's id: the client's own where it is 1 to 128 letters, digits, `.`, `_` or `-`, else a new one.
-  func requestID() -> String {
-    if let given = headers[.requestID], (1...128).contains(given.utf8.count),
-      given.utf8.allSatisfy({ byte in
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-          UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-          true
-        default: false
-        }
-      })
-    {
-      return given
-    }
-    return UUID().uuidString.lowercased()
-  }
+  /// The request's id: the client's own, or a new one.
+  func requestID() -> String { CallMetadata.requestID(headers[.requestID]) }
 
   /// Whether the client takes a media type: by name, by `*/*`, by its main type, or by saying nothing. A type with
   /// `q=0` is not taken (RFC 9110 §12.5.1).

@@ -153,12 +153,7 @@ struct Responder: Sendable {
 extension Responder {
   /// Runs a call with its caller in the context of logs.
   static func withCaller<Value>(of context: CallContext, _ body: () async throws -> Value) async throws -> Value {
-    var logContext = ServiceContext.current ?? .topLevel
-    if let principal = context.principal {
-      logContext.userID = principal.userID.description
-      logContext.organizationID = principal.organizationID.description
-    }
-    return try await ServiceContext.withValue(logContext) { try await body() }
+    try await context.withCallerInLogs(body)
   }
 }
 

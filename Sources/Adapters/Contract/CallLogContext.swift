@@ -1,6 +1,7 @@
-import ServiceContextModule
+import Domain
+package import ServiceContextModule
 
-// What log lines say of the request that they belong to: a metadata provider finds these by their names.
+// What log lines say of the request that they belong to, on every wire: a metadata provider finds these by their names.
 extension ServiceContext {
   private enum RequestIDKey: ServiceContextKey {
     typealias Value = String
@@ -18,20 +19,32 @@ extension ServiceContext {
   }
 
   /// The request's id.
-  var requestID: String? {
+  package var requestID: String? {
     get { self[RequestIDKey.self] }
     set { self[RequestIDKey.self] = newValue }
   }
 
   /// The caller's id.
-  var userID: String? {
+  package var userID: String? {
     get { self[UserIDKey.self] }
     set { self[UserIDKey.self] = newValue }
   }
 
   /// The id of the caller's organisation.
-  var organizationID: String? {
+  package var organizationID: String? {
     get { self[OrganizationIDKey.self] }
     set { self[OrganizationIDKey.self] = newValue }
+  }
+}
+
+extension CallContext {
+  /// Runs a part of the call with its caller in the context of logs.
+  package func withCallerInLogs<Value>(_ body: () async throws -> Value) async throws -> Value {
+    var logContext = ServiceContext.current ?? .topLevel
+    if let principal {
+      logContext.userID = principal.userID.description
+      logContext.organizationID = principal.organizationID.description
+    }
+    return try await ServiceContext.withValue(logContext) { try await body() }
   }
 }
