@@ -317,6 +317,56 @@ def test_bandwidth_probes_do_not_end_a_connection(server: Server, ada: Client) -
     channel.close()
 
 
+# Connections
+
+
+def frames(connection: socket.socket) -> Iterator[tuple[int, bytes]]:
+    """HTTP/2 frames as the server sends them, until it closes: type and payload."""
+    received = b""
+    while True:
+        while len(received) < 9 or len(received) < 9 + int.from_bytes(received[:3], "big"):
+            data = connection.recv(65536)
+            if not data:
+                return
+            received += data
+        length = int.from_bytes(received[:3], "big")
+        yield received[3], received[9:9 + length]
+        received = received[9 + length:]
+
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+SETTINGS, PING, GOAWAY = 4, 6, 7
+
+
+@pytest.mark.parametrize("preface", [PREFACE, b""], ids=["greets", "says nothing"])
+def test_a_client_that_does_not_answer_pings_is_let_go(binary: Path, tmp_path: Path, preface: bytes) -> None:
+    config = QUICK + "grpc: { keepalive: { interval: 1s, timeout: 1s } }\n"
+    with running(binary, tmp_path, config=config) as server:
+        host, port = server.grpc.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            start = time.monotonic()
+            connection.sendall(preface)
+            kinds = [kind for kind, _ in frames(connection)]
+            assert 1.5 < time.monotonic() - start < 10
+        assert not preface or PING in kinds
+
+
+def test_streams_and_age_of_a_connection_are_limited(binary: Path, tmp_path: Path) -> None:
+    config = QUICK + "grpc: { maximumStreams: 7, maximumConnectionAge: 1s }\n"
+    with running(binary, tmp_path, config=config) as server:
+        host, port = server.grpc.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(PREFACE)
+            for kind, payload in frames(connection):
+                if kind == SETTINGS and payload:
+                    settings = {payload[i:i + 2]: payload[i + 2:i + 6] for i in range(0, len(payload), 6)}
+                    assert settings[b"\x00\x03"] == (7).to_bytes(4, "big")
+                if kind == GOAWAY:
+                    break
+            else:
+                pytest.fail("the server closed the connection without a word")
+
+
 # What is no gRPC
 
 
@@ -337,15 +387,13 @@ def test_what_is_no_grpc_harms_nobody(server: Server, ada: Client) -> None:
             except OSError:
                 return b""
 
-    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-    settings = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
     for garbage in (
-        b"", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", os.urandom(100_000), preface, preface + os.urandom(10_000),
-        preface + settings, preface + settings + os.urandom(10_000), b"\x16\x03\x01\x02\x00\x01" + os.urandom(600),
+        b"", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", os.urandom(100_000), PREFACE[:24],
+        PREFACE[:24] + os.urandom(10_000), PREFACE, PREFACE + os.urandom(10_000), b"\x16\x03\x01\x02\x00\x01" + os.urandom(600),
         # Headers that cannot be decompressed, data on a stream that nobody opened, a frame that is too long.
-        preface + settings + b"\x00\x00\x04\x01\x05\x00\x00\x00\x01" + b"\xff" * 4,
-        preface + settings + b"\x00\x00\x05\x00\x01\x00\x00\x00\x01" + bytes(5),
-        preface + settings + b"\xff\xff\xff\x00\x00\x00\x00\x00\x01" + bytes(1000),
+        PREFACE + b"\x00\x00\x04\x01\x05\x00\x00\x00\x01" + b"\xff" * 4,
+        PREFACE + b"\x00\x00\x05\x00\x01\x00\x00\x00\x01" + bytes(5),
+        PREFACE + b"\xff\xff\xff\x00\x00\x00\x00\x00\x01" + bytes(1000),
     ):
         send(garbage)
     with pytest.raises(httpx.HTTPError):
@@ -353,7 +401,7 @@ def test_what_is_no_grpc_harms_nobody(server: Server, ada: Client) -> None:
     reset = [socket.create_connection((host, int(port))) for _ in range(50)]
     for connection in reset:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
-        connection.sendall(preface)
+        connection.sendall(PREFACE)
         connection.close()
     assert ada("Auth.GetMe").user.display_name == "Ada"
     assert server.process and server.process.poll() is None

@@ -141,6 +141,9 @@ package struct GRPCService: Service {
       // grpcio measures the bandwidth with a ping a round trip, and would be thrown out as a flood.
       config.connection.keepalive.clientBehavior.allowWithoutCalls = true
       config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .zero
+      config.channelDebuggingCallbacks.onAcceptTCPConnection = { [keepalive = configuration.keepalive] channel in
+        channel.eventLoop.makeCompletedFuture { try SilenceLimit.apply(to: channel, keepalive) }
+      }
       config.channelDebuggingCallbacks.onAcceptHTTP2Stream = { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.addHandler(
