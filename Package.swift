@@ -116,6 +116,13 @@ let package = Package(
       ],
       path: "Sources/Adapters/GRPCServer", swiftSettings: strict),
     .target(
+      name: "IntelligenceClient",
+      dependencies: [
+        "Application", "Domain", "Contract", grpcCore, grpcProtobuf, grpcTransport, swiftProtobuf, logging,
+        instrumentation, serviceContext, serviceLifecycle,
+      ],
+      path: "Sources/Adapters/IntelligenceClient", swiftSettings: strict),
+    .target(
       name: "LanguageModels",
       dependencies: [
         "Application", "Domain", asyncHTTPClient, nioCore, nioHTTP1, nioFoundationCompat, logging, instrumentation,
@@ -160,6 +167,15 @@ let package = Package(
     // The composition root: settings and the model's download apart, so that tests can reach them.
     .target(
       name: "Settings", dependencies: [configuration], path: "Sources/Bootstrap/Configuration", swiftSettings: strict),
+    // The public half of the server. What it links is what the table of its dependencies says, through all levels: no
+    // model, no embedder, no extraction. A test holds it to that.
+    .target(
+      name: "Gateway",
+      dependencies: [
+        "Application", "Contract", "HTTPServer", "GRPCServer", "IntelligenceClient", "Settings", logging,
+        serviceLifecycle,
+      ],
+      path: "Sources/Bootstrap/Gateway", swiftSettings: strict),
     .target(
       name: "ModelFetching", dependencies: ["Embeddings", crypto, asyncHTTPClient, nioCore, nioHTTP1],
       path: "Sources/Bootstrap/Models", swiftSettings: strict),
@@ -168,11 +184,11 @@ let package = Package(
       dependencies: [
         "Application", "Domain", "InMemoryStorage", "SQLiteStorage", "PostgresStorage", "SchemaMigrations",
         "StorageBackups", "Contract", "HTTPServer", "GRPCServer", "LanguageModels", "Egress", "Embeddings",
-        "TextExtraction", "SystemSecurity", "Telemetry", "Settings", "ModelFetching",
+        "TextExtraction", "SystemSecurity", "Telemetry", "Settings", "ModelFetching", "Gateway", "IntelligenceClient",
         argumentParser,
         asyncHTTPClient, nioCore, logging, metrics, instrumentation, serviceLifecycle, unixSignals,
       ],
-      path: "Sources/Bootstrap", exclude: ["Configuration", "Models"], swiftSettings: strict),
+      path: "Sources/Bootstrap", exclude: ["Configuration", "Gateway", "Models"], swiftSettings: strict),
 
     // Measures the embedder alone, for Benchmarks/run.
     .executableTarget(
@@ -246,6 +262,13 @@ let package = Package(
         serviceLifecycle,
       ],
       path: "Tests/AdapterTests/GRPC", swiftSettings: strict),
+    .testTarget(
+      name: "IntelligenceTests",
+      dependencies: [
+        "Application", "Domain", "InMemoryStorage", "Contract", "GRPCServer", "IntelligenceClient", grpcCore,
+        swiftProtobuf, logging, serviceLifecycle,
+      ],
+      path: "Tests/AdapterTests/Intelligence", swiftSettings: strict),
     .testTarget(
       name: "BootstrapTests",
       dependencies: ["Settings", "ModelFetching", "StorageBackups", crypto, nioCore, nioPosix, nioHTTP1],

@@ -1,8 +1,7 @@
 #ifndef OPENTIER_ZLIB_H
 #define OPENTIER_ZLIB_H
 
-// Input is const then, as zlib treats it.
-#define ZLIB_CONST
+// As it comes: with ZLIB_CONST the structure would differ from the one that other modules of a program see.
 #include <zlib.h>
 
 #endif

@@ -56,6 +56,13 @@ enum ImportRules {
     ),
     adapter("InMemoryStorage", []),
     adapter(
+      "IntelligenceClient",
+      [
+        "Contract", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "Instrumentation", "Logging",
+        "ServiceContextModule", "ServiceLifecycle", "SwiftProtobuf",
+      ]
+    ),
+    adapter(
       "LanguageModels",
       [
         "AsyncHTTPClient", "Instrumentation", "Logging", "NIOCore", "NIOFoundationCompat", "NIOHTTP1",
@@ -79,6 +86,13 @@ enum ImportRules {
     ImportRule(folder: "Sources/EmbedFilesTool", allowed: standard.union(system)),
     ImportRule(folder: "Sources/Bootstrap/Configuration", allowed: standard.union(system).union(["Configuration"])),
     ImportRule(
+      folder: "Sources/Bootstrap/Gateway",
+      allowed: standard.union([
+        "Application", "Contract", "GRPCServer", "HTTPServer", "IntelligenceClient", "Logging", "ServiceLifecycle",
+        "Settings",
+      ])
+    ),
+    ImportRule(
       folder: "Sources/Bootstrap/Models",
       allowed: standard.union(system).union(["AsyncHTTPClient", "Crypto", "Embeddings", "NIOCore", "NIOHTTP1"])
     ),
@@ -87,9 +101,10 @@ enum ImportRules {
   /// The one target that knows the adapters; it knows no driver, only what starts, configures and observes a process.
   static let bootstrap = ImportRule(
     folder: "Sources/Bootstrap",
-    excluding: ["Configuration", "Models"],
+    excluding: ["Configuration", "Gateway", "Models"],
     allowed: standard.union(system).union(core).union(adapterNames).union([
-      "ArgumentParser", "AsyncHTTPClient", "EmbeddedFiles", "Instrumentation", "Logging", "Metrics", "ModelFetching",
+      "ArgumentParser", "AsyncHTTPClient", "EmbeddedFiles", "Gateway", "Instrumentation", "Logging", "Metrics",
+      "ModelFetching",
       "NIOCore", "SchemaMigrations", "ServiceLifecycle", "Settings", "StorageBackups", "UnixSignals",
     ])
   )

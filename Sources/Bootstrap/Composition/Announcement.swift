@@ -52,6 +52,9 @@ final class Announcement: Sendable {
       case .offline: "data in \(configuration.dataDirectory)"
       case .production: "data in PostgreSQL"
       }
-    Terminal.standard.line("OpenTier is listening on \(url) (\(profile) profile, \(kept))\ngRPC on \(grpc)")
+    let isPublic = configuration.role != .intelligence
+    let what = isPublic ? "\(profile) profile, \(kept)" : "probes alone; \(profile) profile, \(kept)"
+    Terminal.standard.line(
+      "OpenTier is listening on \(url) (\(what))\n\(isPublic ? "gRPC" : "gRPC for gateways") on \(grpc)")
   }
 }

@@ -48,9 +48,7 @@ struct Assembly: Sendable {
           models: [extractive] + providers, defaultName: configuration.models.defaultName),
         embedder: slot, counter: embedder, extractor: StandardTextExtractor(limits: extraction(configuration)),
         fetcher: HTTPContentFetcher(policy: policy, client: client),
-        hasher: try BcryptPasswordHasher(
-          cost: configuration.passwords.cost, threadCount: configuration.passwords.threads,
-          maximumWaiting: configuration.passwords.queue),
+        hasher: try hasher(configuration),
         secrets: SystemSecretGenerator(), makeID: .uuidVersion7(clock: clock), clock: clock)
       return Assembly(
         configuration: configuration, useCases: UseCases(world, settings(configuration)), world: world,
@@ -70,7 +68,15 @@ struct Assembly: Sendable {
     return limits
   }
 
-  private static func settings(_ configuration: ServerConfiguration) -> UseCaseSettings {
+  /// Hashes passwords as the configuration says.
+  static func hasher(_ configuration: ServerConfiguration) throws -> BcryptPasswordHasher {
+    try BcryptPasswordHasher(
+      cost: configuration.passwords.cost, threadCount: configuration.passwords.threads,
+      maximumWaiting: configuration.passwords.queue)
+  }
+
+  /// What the configuration decides about the use cases.
+  static func settings(_ configuration: ServerConfiguration) -> UseCaseSettings {
     var settings = UseCaseSettings()
     settings.firstAccountIsAdmin = configuration.profile != .production
     settings.maximumSubmissionBytes = max(configuration.limits.uploadBody, configuration.limits.submissionBody)

@@ -14,7 +14,7 @@ struct IngestionWorkers: Service {
   /// How long it waits when storage does not answer.
   static let failureDelay: Duration = .seconds(2)
 
-  let useCases: UseCases
+  let useCases: IntelligenceUseCases
   let embedder: EmbedderSlot
   /// Loads a model's vectors, so that the first search does not.
   let warm: @Sendable (_ model: String) async throws -> Void

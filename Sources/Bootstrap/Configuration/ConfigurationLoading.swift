@@ -23,6 +23,7 @@ extension ServerConfiguration {
     // Who takes any free port for HTTP wants no second server in the way of another.
     grpcPort = try reader.value("grpcPort", port, default: self.port == 0 ? 0 : 9090)
     grpc = try GRPC(&reader, inputs)
+    intelligence = try IntelligenceSide(&reader, inputs)
     let dataHome = inputs.baseDirectory(variable: "XDG_DATA_HOME", fallback: ".local/share")
     dataDirectory = try reader.value(
       "data",
@@ -60,6 +61,7 @@ extension ServerConfiguration {
     precondition(known.isSuperset(of: inputs.flags.keys), "each flag of the command line sets a known key")
     warnings = Self.unknownVariables(reader, inputs)
     try Self.refuseUnknownKeys(reader, file: file)
+    try refuseImpossibleRoles()
     guard profile != .production || databaseURL != nil else {
       throw .missingValue(
         key: "databaseURL",
@@ -67,6 +69,32 @@ extension ServerConfiguration {
         accepted: "postgres://user:password@host/database"
       )
     }
+  }
+
+  /// A half that could not do its work.
+  private func refuseImpossibleRoles() throws(ConfigurationFailure) {
+    guard role != .all else { return }
+    let because = "role is \(role.rawValue) (\(source(of: "role")))"
+    if profile == .memory {
+      throw .invalidValue(
+        key: "profile", shown: "\"memory\"", source: source(of: "profile"),
+        accepted: "offline or production, since \(because) and two processes share nothing in memory")
+    }
+    if role == .gateway, intelligence.addresses.isEmpty {
+      throw .missingValue(
+        key: "intelligence.addresses", because: because, accepted: "a list of \(IntelligenceSide.addressForm)")
+    }
+    let isLocal = ["127.0.0.1", "::1", "localhost"].contains(host)
+    if role == .intelligence, !isLocal, intelligence.secret == nil, intelligence.tls == nil {
+      throw .missingValue(
+        key: "intelligence.secret",
+        because: "\(because) and host is \(host), where others than a gateway can call",
+        accepted: "\(IntelligenceSide.secretForm), such as openssl rand -hex 32 makes; or intelligence.tls")
+    }
+  }
+
+  private func source(of key: String) -> ValueSource {
+    effectiveValues.first { $0.key == key }?.source ?? .default
   }
 
   private static func refuseUnknownKeys(
@@ -131,6 +159,47 @@ extension ServerConfiguration.GRPC.TLS {
     }
     self.certificate = try required(certificate, "grpc.tls.certificate")
     self.key = try required(key, "grpc.tls.key")
+  }
+}
+
+extension ServerConfiguration.IntelligenceSide {
+  /// How an address is written.
+  package static let addressForm = "host:port or dns:name:port, with ;weight=1 to 1000 where wanted"
+  fileprivate static let secretForm = "at least 32 characters"
+
+  fileprivate init(_ reader: inout SettingsReader, _ inputs: ConfigurationInputs) throws(ConfigurationFailure) {
+    addresses = try reader.value(
+      "intelligence.addresses", .list("a list of \(Self.addressForm)", where: { !$0.isEmpty }), default: [])
+    policy = try reader.value("intelligence.policy", .choice, default: .roundRobin)
+    secret = try reader.optional(
+      "intelligence.secret",
+      .secret(Self.secretForm) { secret in
+        // What a header field carries as it is.
+        secret.utf8.count >= 32 && secret.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+      })
+    tls = try TLS(&reader, inputs)
+    let time = SettingForm<Duration>.duration(.milliseconds(100)...(.seconds(60)))
+    healthInterval = try reader.value("intelligence.healthInterval", time, default: .seconds(2))
+    connectTimeout = try reader.value("intelligence.connectTimeout", time, default: .milliseconds(1_500))
+  }
+}
+
+extension ServerConfiguration.IntelligenceSide.TLS {
+  /// Reads the files' paths; `nil` where there are none.
+  ///
+  /// - Throws: `missingValue` where one is named and another that belongs to it is not.
+  fileprivate init?(_ reader: inout SettingsReader, _ inputs: ConfigurationInputs) throws(ConfigurationFailure) {
+    let file = SettingForm<String>.path("the path of a PEM file", inputs)
+    let keys = ["intelligence.tls.ca", "intelligence.tls.certificate", "intelligence.tls.key"]
+    var paths: [String?] = []
+    for key in keys { paths.append(try reader.optional(key, file)) }
+    guard let named = reader.values.suffix(keys.count).first(where: { $0.source != .default }) else { return nil }
+    if let missing = zip(keys, paths).first(where: { $0.1 == nil }) {
+      throw .missingValue(
+        key: missing.0, because: "\(named.key) is (\(named.source))", accepted: file.accepted)
+    }
+    let all = paths.compactMap { $0 }
+    (ca, certificate, key) = (all[0], all[1], all[2])
   }
 }
 

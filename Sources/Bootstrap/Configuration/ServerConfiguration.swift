@@ -24,6 +24,8 @@ package struct ServerConfiguration: Sendable {
   package let grpcPort: Int
   /// `grpc`.
   package let grpc: GRPC
+  /// `intelligence`.
+  package let intelligence: IntelligenceSide
   /// `data`: the folder of the `offline` profile's database, absolute.
   package let dataDirectory: String
   /// `databaseURL`: PostgreSQL, for the `production` profile.
@@ -90,6 +92,35 @@ package struct ServerConfiguration: Sendable {
       package let key: String
       /// `grpc.tls.clientCA`: PEM; clients must present a certificate that comes from one of these.
       package let clientCA: String?
+    }
+  }
+
+  /// How the two halves find and trust each other, where they are apart.
+  package struct IntelligenceSide: Sendable {
+    /// How a gateway shares its calls among several processes.
+    package enum Policy: String, CaseIterable, Sendable { case roundRobin, leastConnections, weighted, organization }
+
+    /// `intelligence.addresses`: where a gateway calls.
+    package let addresses: [String]
+    /// `intelligence.policy`.
+    package let policy: Policy
+    /// `intelligence.secret`: what a gateway shows, the same on both sides.
+    package let secret: Secret?
+    /// `intelligence.tls`; `nil` is plain HTTP/2.
+    package let tls: TLS?
+    /// `intelligence.healthInterval`: between two questions whether a process serves.
+    package let healthInterval: Duration
+    /// `intelligence.connectTimeout`: how long a call waits for a process that did not serve just now.
+    package let connectTimeout: Duration
+
+    /// Certificates of both sides, in PEM files.
+    package struct TLS: Sendable {
+      /// `intelligence.tls.ca`: the other side's certificate must come from one of these.
+      package let ca: String
+      /// `intelligence.tls.certificate`: this side's.
+      package let certificate: String
+      /// `intelligence.tls.key`.
+      package let key: String
     }
   }
 

@@ -1,19 +1,18 @@
 package import GRPCCore
-import GRPCProtobuf
-import SwiftProtobuf
 
 extension ContractError: RPCErrorConvertible {
+  /// The key under which gRPC's trailers name the contract's code. It tells a failure of the server's own from one of
+  /// the connection, which have the same statuses.
+  package static let codeKey = "opentier-code"
+
   /// The code on native gRPC.
   package var rpcErrorCode: RPCError.Code { code.grpc }
   /// The message on native gRPC.
   package var rpcErrorMessage: String { message }
-  /// The details on native gRPC: a `google.rpc.Status` in `grpc-status-details-bin`, where there are any.
+  /// The contract's code, and the details where there are any: a `google.rpc.Status` in `grpc-status-details-bin`.
   package var rpcErrorMetadata: Metadata {
-    guard !details.isEmpty else { return [:] }
-    let packed = details.compactMap { detail in
-      // Two strings always serialize: no required fields, no `Any`, and Swift strings are valid UTF-8.
-      (try? Google_Protobuf_Any(message: detail)).map(ErrorDetails.any)
-    }
-    return GoogleRPCStatus(code: code.grpc, message: message, details: packed).rpcErrorMetadata
+    var metadata: Metadata = [Self.codeKey: "\(code.rawValue)"]
+    if let statusDetails { metadata.addBinary(statusDetails, forKey: "grpc-status-details-bin") }
+    return metadata
   }
 }

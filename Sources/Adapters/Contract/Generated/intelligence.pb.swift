@@ -178,8 +178,8 @@ package nonisolated struct Opentier_Intelligence_V1_RegenerateMessageResponse: S
   // methods supported on all messages.
 
   /// The event.
-  package var response: Opentier_V1_RegenerateMessageResponse {
-    get {_response ?? Opentier_V1_RegenerateMessageResponse()}
+  package var response: Opentier_V1_StreamChatResponse {
+    get {_response ?? Opentier_V1_StreamChatResponse()}
     set {_response = newValue}
   }
   /// Returns true if `response` has been explicitly set.
@@ -191,7 +191,7 @@ package nonisolated struct Opentier_Intelligence_V1_RegenerateMessageResponse: S
 
   package init() {}
 
-  fileprivate var _response: Opentier_V1_RegenerateMessageResponse? = nil
+  fileprivate var _response: Opentier_V1_StreamChatResponse? = nil
 }
 
 /// Which answer to go on reading.
@@ -235,8 +235,8 @@ package nonisolated struct Opentier_Intelligence_V1_ResumeChatResponse: Sendable
   // methods supported on all messages.
 
   /// The event.
-  package var response: Opentier_V1_ResumeChatResponse {
-    get {_response ?? Opentier_V1_ResumeChatResponse()}
+  package var response: Opentier_V1_StreamChatResponse {
+    get {_response ?? Opentier_V1_StreamChatResponse()}
     set {_response = newValue}
   }
   /// Returns true if `response` has been explicitly set.
@@ -248,7 +248,7 @@ package nonisolated struct Opentier_Intelligence_V1_ResumeChatResponse: Sendable
 
   package init() {}
 
-  fileprivate var _response: Opentier_V1_ResumeChatResponse? = nil
+  fileprivate var _response: Opentier_V1_StreamChatResponse? = nil
 }
 
 /// Which answer to stop.

@@ -5,17 +5,34 @@ import Synchronization
 
 /// `opentier.intelligence.v1.IntelligenceService` over the intelligence of this process.
 ///
-/// It believes what it is told of the caller: who may call it at all is decided before.
+/// It believes what it is told of the caller, and so serves only whoever shows the secret of the gateways.
 package struct IntelligenceService: Opentier_Intelligence_V1_IntelligenceService.SimpleServiceProtocol {
+  /// Its full name.
+  package static let name = Opentier_Intelligence_V1_IntelligenceService.descriptor.fullyQualifiedService
+
   private let intelligence: any Intelligence
+  private let secret: GatewaySecret?
 
   /// Serves an intelligence.
-  package init(_ intelligence: any Intelligence) { self.intelligence = intelligence }
+  ///
+  /// - Parameter secret: what gateways show; `nil` where certificates or a loopback address keep others away.
+  package init(_ intelligence: any Intelligence, secret: GatewaySecret?) {
+    self.intelligence = intelligence
+    self.secret = secret
+  }
+
+  /// Refuses who is no gateway.
+  private func admit() throws(ContractError) {
+    guard secret?.matches(CallContext.current?.bearerToken) ?? true else {
+      throw ContractError(.unauthenticated, "only gateways that show intelligence.secret are served")
+    }
+  }
 
   package func streamChat(
     request: Opentier_Intelligence_V1_StreamChatRequest,
     response: RPCWriter<Opentier_Intelligence_V1_StreamChatResponse>, context: ServerContext
   ) async throws {
+    try admit()
     let caller = try Principal(request.caller)
     let command = try StreamChat.Command(request.request)
     try await Self.answer { emit async throws(UseCaseFailure) in
@@ -31,13 +48,14 @@ package struct IntelligenceService: Opentier_Intelligence_V1_IntelligenceService
     request: Opentier_Intelligence_V1_RegenerateMessageRequest,
     response: RPCWriter<Opentier_Intelligence_V1_RegenerateMessageResponse>, context: ServerContext
   ) async throws {
+    try admit()
     let caller = try Principal(request.caller)
     let command = try RegenerateMessage.Command(request.request)
     try await Self.answer { emit async throws(UseCaseFailure) in
       try await intelligence.regenerate(command, caller, emit: emit)
     } write: { event in
       var message = Opentier_Intelligence_V1_RegenerateMessageResponse()
-      message.response = Opentier_V1_RegenerateMessageResponse(event)
+      message.response = Opentier_V1_StreamChatResponse(event)
       try await response.write(message)
     }
   }
@@ -46,12 +64,14 @@ package struct IntelligenceService: Opentier_Intelligence_V1_IntelligenceService
     request: Opentier_Intelligence_V1_ResumeChatRequest,
     response: RPCWriter<Opentier_Intelligence_V1_ResumeChatResponse>, context: ServerContext
   ) async throws {
+    try admit()
     throw ContractError(.unimplemented, "streams cannot be taken up again yet: ask anew")
   }
 
   package func cancelChat(
     request: Opentier_Intelligence_V1_CancelChatRequest, context: ServerContext
   ) async throws -> Opentier_Intelligence_V1_CancelChatResponse {
+    try admit()
     try await Self.rethrowing {
       try await intelligence.cancel(MessageID(of: "message", request.request.messageID), Principal(request.caller))
     }
@@ -61,6 +81,7 @@ package struct IntelligenceService: Opentier_Intelligence_V1_IntelligenceService
   package func search(
     request: Opentier_Intelligence_V1_SearchRequest, context: ServerContext
   ) async throws -> Opentier_Intelligence_V1_SearchResponse {
+    try admit()
     let hits = try await Self.rethrowing {
       try await intelligence.search(SearchKnowledge.Query(request.request), Principal(request.caller))
     }
@@ -72,6 +93,7 @@ package struct IntelligenceService: Opentier_Intelligence_V1_IntelligenceService
   package func embed(
     request: Opentier_Intelligence_V1_EmbedRequest, context: ServerContext
   ) async throws -> Opentier_Intelligence_V1_EmbedResponse {
+    try admit()
     let answer = try await Self.rethrowing { try await intelligence.embed(request.texts) }
     return Opentier_Intelligence_V1_EmbedResponse(answer)
   }
@@ -79,6 +101,7 @@ package struct IntelligenceService: Opentier_Intelligence_V1_IntelligenceService
   package func wakeWorkers(
     request: Opentier_Intelligence_V1_WakeWorkersRequest, context: ServerContext
   ) async throws -> Opentier_Intelligence_V1_WakeWorkersResponse {
+    try admit()
     await intelligence.wakeWorkers()
     return Opentier_Intelligence_V1_WakeWorkersResponse()
   }
@@ -99,5 +122,21 @@ package struct IntelligenceService: Opentier_Intelligence_V1_IntelligenceService
   /// Says any failure as one of the contract.
   private static func rethrowing<Value>(_ body: () async throws -> Value) async throws(ContractError) -> Value {
     do { return try await body() } catch { throw ContractError(any: error) }
+  }
+}
+
+/// What a gateway shows of itself.
+package struct GatewaySecret: Sendable {
+  private let bytes: [UInt8]
+
+  /// Wraps a secret.
+  package init(_ text: String) { bytes = Array(text.utf8) }
+
+  /// Whether a text is the secret, in a time that tells nothing of where it differs.
+  func matches(_ text: String?) -> Bool {
+    let shown = Array((text ?? "").utf8)
+    var difference = shown.count ^ bytes.count
+    for index in bytes.indices { difference |= Int(bytes[index] ^ (index < shown.count ? shown[index] : 0)) }
+    return difference == 0
   }
 }

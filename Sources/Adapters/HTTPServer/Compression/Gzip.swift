@@ -24,7 +24,8 @@ enum Gzip {
     var status = Z_OK
     let deflated = [UInt8](unsafeUninitializedCapacity: Int(room)) { output, count in
       bytes.withUnsafeBufferPointer { input in
-        stream.next_in = input.baseAddress
+        // zlib does not write there.
+        stream.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
         stream.avail_in = size
         stream.next_out = output.baseAddress
         stream.avail_out = room

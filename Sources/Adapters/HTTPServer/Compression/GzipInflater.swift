@@ -52,7 +52,8 @@ struct GzipInflater: ~Copyable {
       let piece = rest.prefix(1 << 20)
       rest = rest.dropFirst(piece.count)
       try piece.withUnsafeBufferPointer { (input) throws(Failure) in
-        stream.pointee.next_in = input.baseAddress
+        // zlib does not write there.
+        stream.pointee.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
         stream.pointee.avail_in = UInt32(input.count)
         try inflate()
         stream.pointee.next_in = nil

@@ -8,7 +8,7 @@ extension RouteTable {
     services: ContractServices, readiness: [ReadinessCheck], metricsText: @escaping @Sendable () async -> String,
     version: String, files: [(path: String, data: Data)]
   ) {
-    self.init()
+    self.init(readiness: readiness, metricsText: metricsText)
     for binding in services.bindings {
       add(binding.verb.rawValue, ContractServices.restPrefix + binding.path, .rest(binding))
       add("POST", binding.procedurePath, .procedure(binding))
@@ -17,6 +17,12 @@ extension RouteTable {
     let document = Array(
       OpenAPIDocument(services.bindings, prefix: ContractServices.restPrefix, version: version).json.utf8)
     add("GET", "/openapi.json", .endpoint { _ in Answer(json: document) })
+    for file in StaticFiles(files).routes { add("GET", file.path, .endpoint(file.endpoint)) }
+  }
+
+  /// The paths of a server that is not public: its probes and its metrics.
+  init(readiness: [ReadinessCheck], metricsText: @escaping @Sendable () async -> String) {
+    self.init()
     add("GET", "/healthz", .endpoint { _ in Probes.health() })
     add("GET", "/readyz", .endpoint { _ in await Probes.readiness(readiness) })
     add(
@@ -24,6 +30,5 @@ extension RouteTable {
       .endpoint { _ in
         await Answer(type: "text/plain; version=0.0.4; charset=utf-8", body: ByteBuffer(string: metricsText()))
       })
-    for file in StaticFiles(files).routes { add("GET", file.path, .endpoint(file.endpoint)) }
   }
 }

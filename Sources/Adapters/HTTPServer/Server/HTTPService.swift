@@ -46,6 +46,21 @@ package struct HTTPService: Service {
       cors: CORSPolicy(origins: configuration.allowedOrigins))
   }
 
+  /// Makes a server that is not public: it answers `/healthz`, `/readyz` and `/metrics` alone.
+  package init(
+    configuration: HTTPConfiguration, readiness: [ReadinessCheck], metricsText: @escaping @Sendable () async -> String,
+    logger: Logger, onListening: @escaping OnListening = { _, _ in }
+  ) {
+    self.configuration = configuration
+    self.logger = logger
+    self.onListening = onListening
+    responder = Responder(
+      routes: RouteTable(readiness: readiness, metricsText: metricsText),
+      services: ContractServices(bindings: []) { _ throws(ContractError) in
+        throw ContractError(.unimplemented, "nobody signs in here")
+      }, configuration: configuration, log: AccessLog(logger: logger), cors: CORSPolicy(origins: []))
+  }
+
   /// Serves until told to stop.
   package func run() async throws {
     var serverLogger = logger

@@ -1,0 +1,105 @@
+import Contract
+import Domain
+import FoundationEssentials
+import GRPCCore
+import GRPCNIOTransportHTTP2Posix
+import Logging
+import Synchronization
+
+/// One intelligence process: its connection, whether it serves, and its calls.
+final class Endpoint: Sendable {
+  typealias Client = GRPCClient<HTTP2ClientTransport.Posix>
+
+  private struct State {
+    var isServing = false
+    var callsUnderWay = 0
+  }
+
+  /// Its place, which is its name in logs.
+  let id: String
+  let weight: Int
+  let client: Client
+  private let configuration: IntelligenceClientConfiguration
+  private let logger: Logger
+  private let state = Mutex(State())
+
+  /// Makes the client of an address.
+  ///
+  /// - Parameter authority: the name that the process's certificate is for, where the address is but its number.
+  init(
+    _ address: IntelligenceAddress, authority: String?, configuration: IntelligenceClientConfiguration, logger: Logger
+  ) throws {
+    id = address.description
+    weight = address.weight
+    self.configuration = configuration
+    self.logger = logger
+    client = GRPCClient(
+      transport: try HTTP2ClientTransport.Posix(
+        target: .dns(host: address.host, port: address.port), transportSecurity: configuration.transportSecurity,
+        config: configuration.transport(authority: authority)))
+  }
+
+  /// Whether it answered when it was asked last.
+  var isServing: Bool { state.withLock { $0.isServing } }
+
+  /// What the balancer is to know.
+  var candidate: Balancer.Candidate {
+    Balancer.Candidate(id: id, weight: weight, callsUnderWay: state.withLock { $0.callsUnderWay })
+  }
+
+  func began() { state.withLock { $0.callsUnderWay += 1 } }
+  func ended() { state.withLock { $0.callsUnderWay -= 1 } }
+
+  /// Keeps the connection, and looks at an interval whether the process serves, until the task is cancelled.
+  func run() async {
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { [client, logger, id] in
+        do { try await client.runConnections() } catch {
+          logger.error(
+            "the connection to the intelligence side ended", metadata: ["address": "\(id)", "reason": "\(error)"])
+        }
+      }
+      group.addTask { [self] in
+        while !Task.isCancelled {
+          _ = await check()
+          try? await Task.sleep(for: configuration.healthInterval)  // Ends early only when cancelled, as the loop sees.
+        }
+      }
+      await group.next()
+      client.beginGracefulShutdown()
+      group.cancelAll()
+    }
+  }
+
+  /// Asks whether it serves, waiting for a connection no longer than the connect time-out.
+  func check() async -> Bool {
+    var options = CallOptions.defaults
+    options.waitForReady = true
+    options.timeout = configuration.connectTimeout
+    let health = Grpc_Health_V1_Health.Client(wrapping: client)
+    let reason: String?
+    do {
+      let answer = try await health.check(Grpc_Health_V1_HealthCheckRequest(), options: options)
+      reason = answer.status == .serving ? nil : "it says that it does not serve"
+    } catch {
+      if Task.isCancelled { return isServing }
+      reason = "\(error)"
+    }
+    note(reason)
+    return reason == nil
+  }
+
+  /// Notes that it serves, or why it does not; a change is told.
+  func note(_ reason: String?) {
+    let changed = state.withLock { state in
+      defer { state.isServing = reason == nil }
+      return state.isServing != (reason == nil)
+    }
+    guard changed else { return }
+    if let reason {
+      logger.warning("an intelligence process does not serve", metadata: ["address": "\(id)", "reason": "\(reason)"])
+    } else {
+      logger.info("an intelligence process serves", metadata: ["address": "\(id)"])
+    }
+  }
+}

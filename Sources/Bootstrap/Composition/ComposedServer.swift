@@ -1,0 +1,88 @@
+import Application
+import Contract
+import Foundation
+import GRPCServer
+import Gateway
+import HTTPServer
+import IntelligenceClient
+import Logging
+import ServiceLifecycle
+import Settings
+import Telemetry
+
+/// What `opentier serve` runs, by role: this page is where the halves are put together or kept apart.
+struct ComposedServer {
+  /// In the order of their start; they are stopped from the last to the first.
+  let services: [any Service]
+  /// Closes what the services used.
+  let close: () async throws -> Void
+
+  /// Both halves in one process: the public one calls the other directly.
+  static func whole(
+    _ configuration: ServerConfiguration, metrics: PrometheusRegistry, _ announcement: Announcement, logger: Logger
+  ) async throws -> ComposedServer {
+    let assembly = try await Assembly.open(configuration, isServer: true, logger: logger)
+    let wires = Gateway(configuration, version: Version.current, logger: logger).wires(
+      assembly.useCases.gateway, readiness: [Readiness.check(assembly.storage), Readiness.check(assembly.embedder)],
+      metricsText: { metrics.exposition() }, onHTTP: announcement.http, onGRPC: announcement.grpc)
+    return ComposedServer(
+      services: housekeeping(assembly.storage, assembly.world.clock, configuration, logger)
+        + ingestion(assembly, logger) + [wires],
+      close: assembly.close)
+  }
+
+  /// The public half alone: what answers and searches is called over gRPC.
+  static func gateway(
+    _ configuration: ServerConfiguration, metrics: PrometheusRegistry, _ announcement: Announcement, logger: Logger
+  ) async throws -> ComposedServer {
+    guard let settings = RemoteIntelligence.settings(configuration) else {
+      throw CommandFailure(
+        .usage, "intelligence.addresses must be a list of \(ServerConfiguration.IntelligenceSide.addressForm)")
+    }
+    let client = IntelligenceClient(configuration: settings, logger: logger)
+    let assembly = try await GatewayAssembly.open(configuration, intelligence: client, logger: logger)
+    let wires = Gateway(configuration, version: Version.current, logger: logger).wires(
+      assembly.useCases, readiness: [Readiness.check(assembly.storage), RemoteIntelligence.check(client)],
+      metricsText: { metrics.exposition() }, onHTTP: announcement.http, onGRPC: announcement.grpc)
+    return ComposedServer(
+      services: housekeeping(assembly.storage, assembly.clock, configuration, logger) + [client, wires],
+      close: assembly.close)
+  }
+
+  /// The half that is never public: gRPC for gateways, and probes.
+  static func intelligence(
+    _ configuration: ServerConfiguration, metrics: PrometheusRegistry, _ announcement: Announcement, logger: Logger
+  ) async throws -> ComposedServer {
+    let assembly = try await Assembly.open(configuration, isServer: true, logger: logger)
+    let readiness = [Readiness.check(assembly.storage), Readiness.check(assembly.embedder)]
+    let probes = HTTPService(
+      configuration: HTTPConfiguration(configuration, version: Version.current), readiness: readiness,
+      metricsText: { metrics.exposition() }, logger: logger, onListening: announcement.http)
+    let side = PrivateGRPC.service(
+      configuration, LocalIntelligence(assembly.useCases.intelligence), readiness: readiness, logger: logger,
+      onListening: announcement.grpc)
+    return ComposedServer(
+      services: ingestion(assembly, logger) + [Wires([probes, side])], close: assembly.close)
+  }
+
+  /// What every deployment's public half does besides: removing what is over.
+  private static func housekeeping(
+    _ storage: Storage, _ clock: WallClock, _ configuration: ServerConfiguration, _ logger: Logger
+  ) -> [any Service] {
+    [
+      SessionSweeper(sessions: storage.sessions, clock: clock, logger: logger),
+      EventRetention(
+        outbox: storage.outbox, retention: configuration.eventRetention, clock: clock, logger: logger),
+    ]
+  }
+
+  /// The workers, and what wakes them when another process has queued a job.
+  private static func ingestion(_ assembly: Assembly, _ logger: Logger) -> [any Service] {
+    let workers = IngestionWorkers(
+      useCases: assembly.useCases.intelligence, embedder: assembly.embedder, warm: assembly.storage.warm,
+      count: assembly.configuration.ingestion.workers, name: "\(ProcessInfo.processInfo.hostName)-\(getpid())",
+      logger: logger)
+    guard let listener = assembly.storage.listener else { return [workers] }
+    return [JobListener(listener: listener, signal: assembly.useCases.signal, logger: logger), workers]
+  }
+}

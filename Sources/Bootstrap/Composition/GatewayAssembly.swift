@@ -1,0 +1,48 @@
+import Application
+import AsyncHTTPClient
+import Egress
+import Logging
+import Settings
+import SystemSecurity
+
+/// The adapters of the public half alone, wired to its use cases.
+struct GatewayAssembly: Sendable {
+  let useCases: GatewayUseCases
+  let storage: Storage
+  let clock: WallClock
+  private let client: HTTPClient
+
+  /// Opens what the configuration names.
+  ///
+  /// - Throws: `CommandFailure` that says which value to change.
+  static func open(
+    _ configuration: ServerConfiguration, intelligence: any Intelligence, logger: Logger
+  ) async throws -> GatewayAssembly {
+    let storage = try await Storage.open(configuration, isServer: true, logger: logger)
+    let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: EgressHTTPClient.configuration())
+    do {
+      let clock = WallClock.system
+      let world = GatewayWorld(
+        users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
+        submissions: storage.submissions, documents: storage.documents, jobs: storage.jobs, outbox: storage.outbox,
+        intelligence: intelligence,
+        fetcher: HTTPContentFetcher(policy: try EgressPolicy(allow: configuration.egressAllowed), client: client),
+        hasher: try Assembly.hasher(configuration), secrets: SystemSecretGenerator(),
+        makeID: .uuidVersion7(clock: clock), clock: clock)
+      return GatewayAssembly(
+        useCases: GatewayUseCases(world, Assembly.settings(configuration)), storage: storage, clock: clock,
+        client: client)
+    } catch {
+      // The failure that led here is what counts.
+      try? await client.shutdown()
+      try? await storage.close()
+      throw CommandFailure(.usage, "\(error)")
+    }
+  }
+
+  /// Closes connections and files.
+  func close() async throws {
+    try await client.shutdown()
+    try await storage.close()
+  }
+}
