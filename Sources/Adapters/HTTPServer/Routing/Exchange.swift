@@ -84,7 +84,9 @@ enum Exchange: Sendable {
   /// Whether a body is worth being sent: there is somebody to read it, and it is not too long.
   func readsBody(_ head: RequestHead, _ limits: HTTPLimits) -> Bool {
     guard let length = head.contentLength else { return true }
-    guard case .unary(let binding, _) = self else { return false }
+    guard case .unary(let binding, let wire) = self else { return false }
+    // The envelope, and Base64, make the body longer than its message: the envelope itself tells the length.
+    if wire is GRPCWebWire { return true }
     let limit = limits.bytes(for: binding.bodyLimit)
     return length <= (binding.extra == .upload ? max(limit, limits.uploadedFile * 2) : limit)
   }
