@@ -511,7 +511,8 @@ def test_a_marker_that_names_no_source_is_no_citation(bob: Account, provider: Pr
         ("POST", "/healthz", 405, "unimplemented"),
         ("DELETE", "/", 405, "unimplemented"),
         ("PROPFIND", "/api/v1/auth/me", 405, "unimplemented"),
-        ("GET", "/opentier.v1.AuthService/GetMe", 405, "unimplemented"),
+        ("GET", "/opentier.v1.AuthService/SignOut", 405, "unimplemented"),
+        ("GET", "/opentier.v1.AuthService/GetMe", 400, "invalid_argument"),
     ],
 )
 def test_an_unknown_path_method_or_parameter_is_refused(

@@ -374,7 +374,7 @@ def test_the_main_job_goes_through_connect(ada: Account, messages: ModuleType, c
         ("AuthService/SignIn", {"Content-Type": "application/proto"}, b"\xff\xff", 400, "invalid_argument"),
         ("AuthService/SignIn", {"Content-Type": "text/plain"}, b"{}", 415, "invalid_argument"),
         ("AuthService/Nothing", {"Content-Type": "application/json"}, b"{}", 404, "unimplemented"),
-        ("ChatService/StreamChat", {"Content-Type": "application/json"}, b"{}", 401, "unauthenticated"),
+        ("ChatService/StreamChat", {"Content-Type": "application/json"}, b"{}", 415, "invalid_argument"),
     ],
 )
 def test_connect_answers_with_its_errors(

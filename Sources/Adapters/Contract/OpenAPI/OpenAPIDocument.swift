@@ -148,7 +148,7 @@ package struct OpenAPIDocument: Sendable {
     Messages are written in the protobuf JSON mapping: fields in lowerCamelCase, times as in RFC 3339, unknown fields \
     are an error. Query parameters that are enums also take the short form in lower case (`status=pending`). Every \
     answer carries `x-request-id`. The same methods answer on `POST /opentier.v1.SERVICE/METHOD` by the Connect \
-    protocol, in JSON and binary.
+    protocol, in JSON and binary, and by gRPC-Web; those that change nothing also by Connect's GET.
     """
 
   private static let upload: OpenAPIValue = [
