@@ -121,7 +121,7 @@ struct ContractCallTests {
       #expect(error.code == .deadlineExceeded)
       let cancelled = try required(cancelledAt.withLock { $0 })
       #expect(cancelled - start >= .milliseconds(50))
-      #expect(cancelled - start < .seconds(5))
+      #expect(cancelled - start < .seconds(30))
     }
   }
 
@@ -147,7 +147,7 @@ struct ContractCallTests {
       call.cancel()
       var iterator = ends.makeAsyncIterator()
       let cancelled = try required(await iterator.next())
-      #expect(cancelled - left < .seconds(2))
+      #expect(cancelled - left < .seconds(30))
     }
   }
 
