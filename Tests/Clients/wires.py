@@ -1,7 +1,7 @@
 """The contract over each of its wires, behind one small interface, so that one test can hold them all to the same answers.
 
 A wire calls methods by their names (`ChatService/StreamChat`) with messages as dictionaries of the protobuf JSON mapping.
-Another wire, such as native gRPC, is another class here with a name in `WIRES`.
+Another wire is another class here with a name in `WIRES`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ from types import ModuleType
 from typing import Any, Protocol
 from urllib.parse import unquote
 
+import grpc
 import httpx
+from google.protobuf import json_format
 
+import stubs
 from support import Server, events
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -223,11 +226,13 @@ class BufCurl(Caller):
 
     protocol: str = "connect"
 
+    def arguments(self, method: str) -> list[str | Path]:
+        return ["--schema", ROOT / "proto", "--protocol", self.protocol, self.url(method)]
+
     def stream(self, method: str, request: Message) -> list[Message]:
         headers = [part for name, value in self.headers.items() for part in ("-H", f"{name}: {value}")]
         run = subprocess.run(
-            [Path(sys.executable).parent / "buf", "curl", "--schema", ROOT / "proto", "--protocol", self.protocol,
-             *headers, "-d", "@-", self.url(method)],
+            [Path(sys.executable).parent / "buf", "curl", *headers, "-d", "@-", *self.arguments(method)],
             input=json.dumps(request), capture_output=True, text=True, timeout=60)
         if run.returncode != 0:
             raise WireError.of_json(json.loads(run.stderr))
@@ -363,7 +368,62 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
             at += length
 
 
-# Native gRPC belongs here too: a class over grpcio with the same two methods.
+@cache
+def contract() -> ModuleType:
+    """The messages and stubs that protoc makes for grpcio; their folder goes when the process does."""
+    out = tempfile.TemporaryDirectory(prefix="opentier-grpcio-")
+    # Other tests load other generators' modules of the same package.
+    others = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "opentier"}
+    try:
+        module = stubs.generate(Path(out.name))
+    finally:
+        for name in [name for name in sys.modules if name.split(".")[0] == "opentier"]:
+            del sys.modules[name]
+        sys.modules.update(others)
+    module.__dict__["keep"] = out
+    return module
+
+
+@dataclass
+class GRPC(Caller):
+    """Native gRPC with grpcio, on the port of its own."""
+
+    compression: grpc.Compression | None = None
+
+    def _call(self, method: str, request: Message) -> Any:
+        service, name = method.split("/")
+        message = json_format.ParseDict(request, getattr(contract(), f"{name}Request")())
+        client = stubs.Client(contract(), self.server.grpc, self.token, compression=self.compression)
+        stub = getattr(contract(), f"{service}Stub")(client.channel)
+        return getattr(stub, name)(message, timeout=60, metadata=client.metadata)
+
+    def unary(self, method: str, request: Message) -> Message:
+        with _grpc_errors():
+            return json_format.MessageToDict(self._call(method, request))
+
+    def stream(self, method: str, request: Message) -> list[Message]:
+        with _grpc_errors():
+            return [json_format.MessageToDict(message) for message in self._call(method, request)]
+
+
+class _grpc_errors:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, grpc.RpcError):
+            trailers = dict(error.trailing_metadata() or ())
+            details = _status_details(trailers.get("grpc-status-details-bin", b""))
+            raise WireError(CODES[error.code().value[0]], error.details() or "", details) from error
+
+
+class BufCurlGRPC(BufCurl):
+    """`buf curl` over HTTP/2 on gRPC's own port; it learns the contract by reflection."""
+
+    def arguments(self, method: str) -> list[str | Path]:
+        return ["--protocol", "grpc", "--http2-prior-knowledge", f"http://{self.server.grpc}/{PACKAGE}.{method}"]
+
+
 WIRES: dict[str, Callable[[Server, str], Wire]] = {
     "REST": REST,
     "Connect JSON": lambda server, token: ConnectRPC(server, token, "CONNECT", "json"),
@@ -372,6 +432,9 @@ WIRES: dict[str, Callable[[Server, str], Wire]] = {
     "gRPC-Web": lambda server, token: ConnectRPC(server, token, "GRPC_WEB", "proto"),
     "buf curl connect": lambda server, token: BufCurl(server, token, "connect"),
     "buf curl grpcweb": lambda server, token: BufCurl(server, token, "grpcweb"),
+    "gRPC": GRPC,
+    "gRPC gzip": lambda server, token: GRPC(server, token, grpc.Compression.Gzip),
+    "buf curl grpc": BufCurlGRPC,
     "curl connect": lambda server, token: Curl(server, token, "connect"),
     "curl connect gzip": lambda server, token: Curl(
         server, token, "connect", True, {"Accept-Encoding": "gzip", "Connect-Accept-Encoding": "gzip"}),
