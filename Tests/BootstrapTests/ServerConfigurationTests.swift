@@ -106,6 +106,7 @@ struct ServerConfigurationTests {
         host: 0.0.0.0
         port: 0
         grpcPort: 9191
+        intelligence: { addresses: ["10.0.0.1:9191;weight=2", "dns:brains:9191"], policy: weighted, secret: "${env:HALVES}" }
         data: ~/opentier-data
         databaseURL: "postgres://u:p@localhost/db"
         database: { migrationURL: "postgresql://o:q@localhost/db", migrations: manual, maximumConnections: 20, tools: /opt/pg/bin }
@@ -129,9 +130,12 @@ struct ServerConfigurationTests {
         ingestion: { workers: 3, maximumAttempts: 2, lease: 5 }
         chunking: { maximumTokens: 100, overlapTokens: 49 }
         """,
-      environment: ["OLLAMA_KEY": "sk-very-secret"]
+      environment: ["OLLAMA_KEY": "sk-very-secret", "HALVES": String(repeating: "s", count: 32)]
     )
     #expect(configuration.profile == .production)
+    #expect(configuration.intelligence.addresses == ["10.0.0.1:9191;weight=2", "dns:brains:9191"])
+    #expect(configuration.intelligence.policy == .weighted)
+    #expect(configuration.intelligence.secret?.reveal().count == 32)
     #expect(configuration.dataDirectory == "/home/ada/opentier-data")
     #expect(configuration.databaseURL?.reveal() == "postgres://u:p@localhost/db")
     #expect(configuration.database.migrationURL?.reveal() == "postgresql://o:q@localhost/db")

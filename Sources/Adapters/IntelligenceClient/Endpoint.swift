@@ -12,6 +12,7 @@ final class Endpoint: Sendable {
 
   private struct State {
     var isServing = false
+    var servedAt: ContinuousClock.Instant?
     var callsUnderWay = 0
   }
 
@@ -76,6 +77,7 @@ final class Endpoint: Sendable {
     var options = CallOptions.defaults
     options.waitForReady = true
     options.timeout = configuration.connectTimeout
+    let start = ContinuousClock.now
     let health = Grpc_Health_V1_Health.Client(wrapping: client)
     let reason: String?
     do {
@@ -85,13 +87,17 @@ final class Endpoint: Sendable {
       if Task.isCancelled { return isServing }
       reason = "\(error)"
     }
-    note(reason)
+    note(reason, since: start)
     return reason == nil
   }
 
   /// Notes that it serves, or why it does not; a change is told.
-  func note(_ reason: String?) {
+  ///
+  /// - Parameter start: when the question was asked: a failure says nothing of a process that has answered since.
+  func note(_ reason: String?, since start: ContinuousClock.Instant) {
     let changed = state.withLock { state in
+      if reason != nil, let servedAt = state.servedAt, servedAt > start { return false }
+      if reason == nil { state.servedAt = .now }
       defer { state.isServing = reason == nil }
       return state.isServing != (reason == nil)
     }

@@ -94,7 +94,7 @@ extension IntelligenceClient {
       }
       let failure = error as? RPCError ?? RPCError(code: .unknown, message: "\(error)")
       let lost = CallFailure(failure, mayHaveBegun: hasBegun.load(ordering: .relaxed))
-      if lost.isConnectionLost, !Task.isCancelled { endpoint.note("a call was lost: \(failure.message)") }
+      if lost.isConnectionLost, !Task.isCancelled { endpoint.note("a call was lost: \(failure.message)", since: .now) }
       throw lost
     }
   }

@@ -30,7 +30,9 @@ func nearest(to key: String, among candidates: some Sequence<String>) -> String?
     let isBelow = candidate.lowercased().hasPrefix(key.lowercased() + ".")
     return min(editDistance(key, candidate), editDistance(keyPart, lastPart) + 1, isBelow ? 1 : .max)
   }
-  let best = candidates.map { ($0, distance($0)) }.min { ($0.1, $0.0) < ($1.1, $1.0) }
+  // Of those that are equally near, the one whose whole text is, but for those below the key.
+  let best = candidates.map { ($0, distance($0), $0.hasPrefix(key + ".") ? 0 : editDistance(key, $0)) }
+    .min { ($0.1, $0.2, $0.0) < ($1.1, $1.2, $1.0) }
   guard let best, best.1 <= max(2, key.count / 3) else { return nil }
   return best.0
 }

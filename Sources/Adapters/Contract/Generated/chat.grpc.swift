@@ -61,25 +61,11 @@ package enum Opentier_V1_ChatService: Sendable {
                 type: .unary
             )
         }
-        /// Namespace for "ResumeChat" metadata.
-        package enum ResumeChat: Sendable {
-            /// Request type for "ResumeChat".
-            package typealias Input = Opentier_V1_ResumeChatRequest
-            /// Response type for "ResumeChat".
-            package typealias Output = Opentier_V1_ResumeChatResponse
-            /// Descriptor for "ResumeChat".
-            package static let descriptor = GRPCCore.MethodDescriptor(
-                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "opentier.v1.ChatService"),
-                method: "ResumeChat",
-                type: .serverStreaming
-            )
-        }
         /// Descriptors for all methods in the "opentier.v1.ChatService" service.
         package static let descriptors: [GRPCCore.MethodDescriptor] = [
             StreamChat.descriptor,
             RegenerateMessage.descriptor,
-            CancelChat.descriptor,
-            ResumeChat.descriptor
+            CancelChat.descriptor
         ]
     }
 }
@@ -111,8 +97,7 @@ extension Opentier_V1_ChatService {
     /// > Answers questions from the approved knowledge, token by token, with citations.
     /// > 
     /// > The events of a stream come in order: `started`, `sources`, `delta` as often as needed, then `completed` or `failed`.
-    /// > Closing the connection cancels the answer; what was written so far is kept with finish reason `cancelled`. An answer
-    /// > that was asked for with `resumable` goes on instead for 60 seconds, in which its reader may come back.
+    /// > Closing the connection cancels the answer; what was written so far is kept with finish reason `cancelled`.
     package protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "StreamChat" method.
         ///
@@ -175,30 +160,6 @@ extension Opentier_V1_ChatService {
             request: GRPCCore.StreamingServerRequest<Opentier_V1_CancelChatRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Opentier_V1_CancelChatResponse>
-
-        /// Handle the "ResumeChat" method.
-        ///
-        /// > Source IDL Documentation:
-        /// >
-        /// > Takes up the stream of a resumable answer behind the last event that was seen, and misses none.
-        /// > 
-        /// > The events are those of the stream that was lost, with the ids that they had there (the first is 1): over SSE as
-        /// > `id`, elsewhere by counting. Works until 60 seconds after the last reader left or the answer ended, on any replica.
-        /// > A second reader takes the place of the first, whose stream ends.
-        /// > 
-        /// > Fails before the stream starts with `not_found` if the caller has no resumable answer by that id, or no longer.
-        ///
-        /// - Parameters:
-        ///   - request: A streaming request of `Opentier_V1_ResumeChatRequest` messages.
-        ///   - context: Context providing information about the RPC.
-        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
-        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
-        ///     to an internal error.
-        /// - Returns: A streaming response of `Opentier_V1_ResumeChatResponse` messages.
-        func resumeChat(
-            request: GRPCCore.StreamingServerRequest<Opentier_V1_ResumeChatRequest>,
-            context: GRPCCore.ServerContext
-        ) async throws -> GRPCCore.StreamingServerResponse<Opentier_V1_ResumeChatResponse>
     }
 
     /// Service protocol for the "opentier.v1.ChatService" service.
@@ -214,8 +175,7 @@ extension Opentier_V1_ChatService {
     /// > Answers questions from the approved knowledge, token by token, with citations.
     /// > 
     /// > The events of a stream come in order: `started`, `sources`, `delta` as often as needed, then `completed` or `failed`.
-    /// > Closing the connection cancels the answer; what was written so far is kept with finish reason `cancelled`. An answer
-    /// > that was asked for with `resumable` goes on instead for 60 seconds, in which its reader may come back.
+    /// > Closing the connection cancels the answer; what was written so far is kept with finish reason `cancelled`.
     package protocol ServiceProtocol: Opentier_V1_ChatService.StreamingServiceProtocol {
         /// Handle the "StreamChat" method.
         ///
@@ -278,30 +238,6 @@ extension Opentier_V1_ChatService {
             request: GRPCCore.ServerRequest<Opentier_V1_CancelChatRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Opentier_V1_CancelChatResponse>
-
-        /// Handle the "ResumeChat" method.
-        ///
-        /// > Source IDL Documentation:
-        /// >
-        /// > Takes up the stream of a resumable answer behind the last event that was seen, and misses none.
-        /// > 
-        /// > The events are those of the stream that was lost, with the ids that they had there (the first is 1): over SSE as
-        /// > `id`, elsewhere by counting. Works until 60 seconds after the last reader left or the answer ended, on any replica.
-        /// > A second reader takes the place of the first, whose stream ends.
-        /// > 
-        /// > Fails before the stream starts with `not_found` if the caller has no resumable answer by that id, or no longer.
-        ///
-        /// - Parameters:
-        ///   - request: A request containing a single `Opentier_V1_ResumeChatRequest` message.
-        ///   - context: Context providing information about the RPC.
-        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
-        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
-        ///     to an internal error.
-        /// - Returns: A streaming response of `Opentier_V1_ResumeChatResponse` messages.
-        func resumeChat(
-            request: GRPCCore.ServerRequest<Opentier_V1_ResumeChatRequest>,
-            context: GRPCCore.ServerContext
-        ) async throws -> GRPCCore.StreamingServerResponse<Opentier_V1_ResumeChatResponse>
     }
 
     /// Simple service protocol for the "opentier.v1.ChatService" service.
@@ -315,8 +251,7 @@ extension Opentier_V1_ChatService {
     /// > Answers questions from the approved knowledge, token by token, with citations.
     /// > 
     /// > The events of a stream come in order: `started`, `sources`, `delta` as often as needed, then `completed` or `failed`.
-    /// > Closing the connection cancels the answer; what was written so far is kept with finish reason `cancelled`. An answer
-    /// > that was asked for with `resumable` goes on instead for 60 seconds, in which its reader may come back.
+    /// > Closing the connection cancels the answer; what was written so far is kept with finish reason `cancelled`.
     package protocol SimpleServiceProtocol: Opentier_V1_ChatService.ServiceProtocol {
         /// Handle the "StreamChat" method.
         ///
@@ -381,31 +316,6 @@ extension Opentier_V1_ChatService {
             request: Opentier_V1_CancelChatRequest,
             context: GRPCCore.ServerContext
         ) async throws -> Opentier_V1_CancelChatResponse
-
-        /// Handle the "ResumeChat" method.
-        ///
-        /// > Source IDL Documentation:
-        /// >
-        /// > Takes up the stream of a resumable answer behind the last event that was seen, and misses none.
-        /// > 
-        /// > The events are those of the stream that was lost, with the ids that they had there (the first is 1): over SSE as
-        /// > `id`, elsewhere by counting. Works until 60 seconds after the last reader left or the answer ended, on any replica.
-        /// > A second reader takes the place of the first, whose stream ends.
-        /// > 
-        /// > Fails before the stream starts with `not_found` if the caller has no resumable answer by that id, or no longer.
-        ///
-        /// - Parameters:
-        ///   - request: A `Opentier_V1_ResumeChatRequest` message.
-        ///   - response: A response stream of `Opentier_V1_ResumeChatResponse` messages.
-        ///   - context: Context providing information about the RPC.
-        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
-        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
-        ///     to an internal error.
-        func resumeChat(
-            request: Opentier_V1_ResumeChatRequest,
-            response: GRPCCore.RPCWriter<Opentier_V1_ResumeChatResponse>,
-            context: GRPCCore.ServerContext
-        ) async throws
     }
 }
 
@@ -441,17 +351,6 @@ extension Opentier_V1_ChatService.StreamingServiceProtocol {
             serializer: GRPCProtobuf.ProtobufSerializer<Opentier_V1_CancelChatResponse>(),
             handler: { request, context in
                 try await self.cancelChat(
-                    request: request,
-                    context: context
-                )
-            }
-        )
-        router.registerHandler(
-            forMethod: Opentier_V1_ChatService.Method.ResumeChat.descriptor,
-            deserializer: GRPCProtobuf.ProtobufDeserializer<Opentier_V1_ResumeChatRequest>(),
-            serializer: GRPCProtobuf.ProtobufSerializer<Opentier_V1_ResumeChatResponse>(),
-            handler: { request, context in
-                try await self.resumeChat(
                     request: request,
                     context: context
                 )
@@ -494,17 +393,6 @@ extension Opentier_V1_ChatService.ServiceProtocol {
             context: context
         )
         return GRPCCore.StreamingServerResponse(single: response)
-    }
-
-    package func resumeChat(
-        request: GRPCCore.StreamingServerRequest<Opentier_V1_ResumeChatRequest>,
-        context: GRPCCore.ServerContext
-    ) async throws -> GRPCCore.StreamingServerResponse<Opentier_V1_ResumeChatResponse> {
-        let response = try await self.resumeChat(
-            request: GRPCCore.ServerRequest(stream: request),
-            context: context
-        )
-        return response
     }
 }
 
@@ -555,23 +443,6 @@ extension Opentier_V1_ChatService.SimpleServiceProtocol {
                 context: context
             ),
             metadata: [:]
-        )
-    }
-
-    package func resumeChat(
-        request: GRPCCore.ServerRequest<Opentier_V1_ResumeChatRequest>,
-        context: GRPCCore.ServerContext
-    ) async throws -> GRPCCore.StreamingServerResponse<Opentier_V1_ResumeChatResponse> {
-        return GRPCCore.StreamingServerResponse<Opentier_V1_ResumeChatResponse>(
-            metadata: [:],
-            producer: { writer in
-                try await self.resumeChat(
-                    request: request.message,
-                    response: writer,
-                    context: context
-                )
-                return [:]
-            }
         )
     }
 }

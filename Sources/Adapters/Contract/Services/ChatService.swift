@@ -29,14 +29,6 @@ struct ChatService: Opentier_V1_ChatService.SimpleServiceProtocol {
     }
   }
 
-  func resumeChat(
-    request: Opentier_V1_ResumeChatRequest, response: RPCWriter<Opentier_V1_ResumeChatResponse>,
-    context: ServerContext
-  ) async throws {
-    _ = try caller()
-    throw ContractError(.unimplemented, "streams cannot be taken up again yet: ask anew")
-  }
-
   func cancelChat(
     request: Opentier_V1_CancelChatRequest, context: ServerContext
   ) async throws -> Opentier_V1_CancelChatResponse {

@@ -60,14 +60,6 @@ package struct IntelligenceService: Opentier_Intelligence_V1_IntelligenceService
     }
   }
 
-  package func resumeChat(
-    request: Opentier_Intelligence_V1_ResumeChatRequest,
-    response: RPCWriter<Opentier_Intelligence_V1_ResumeChatResponse>, context: ServerContext
-  ) async throws {
-    try admit()
-    throw ContractError(.unimplemented, "streams cannot be taken up again yet: ask anew")
-  }
-
   package func cancelChat(
     request: Opentier_Intelligence_V1_CancelChatRequest, context: ServerContext
   ) async throws -> Opentier_Intelligence_V1_CancelChatResponse {

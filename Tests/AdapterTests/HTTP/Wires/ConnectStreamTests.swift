@@ -121,8 +121,8 @@ struct ConnectStreamTests {
       let token = try await server.signUp("ada")
       let start = ContinuousClock.now
       let reply = try await server.callEnveloped(
-        Self.chat, #"{"message":"hello?"}"#, type: Self.json, token: token, headers: [("connect-timeout-ms", "300")])
-      #expect(ContinuousClock.now - start < .seconds(5))
+        Self.chat, #"{"message":"hello?"}"#, type: Self.json, token: token, headers: [("connect-timeout-ms", "3000")])
+      #expect(ContinuousClock.now - start < .seconds(20))
       #expect(try reply.streamCode() == "deadline_exceeded")
       #expect(try envelopes(reply.bytes).count > 2)
       #expect(world.model.cancellation != nil)
