@@ -63,6 +63,7 @@ struct PostgresOpening {
     pool.minimumConnections = settings.minimumConnections
     pool.maximumConnections = settings.maximumConnections
     pool.checkoutTimeout = settings.checkoutTimeout / .seconds(1)
+    pool.outageTolerance = settings.outageTolerance / .seconds(1)
     pool.connectTimeout = settings.connectTimeout / .seconds(1)
     pool.idleTimeout = settings.idleTimeout / .seconds(1)
     pool.maximumLifetime = settings.maximumLifetime / .seconds(1)

@@ -215,6 +215,8 @@ extension ServerConfiguration.Database {
     idleTimeout = try reader.value("database.idleTimeout", long, default: .seconds(300))
     maximumLifetime = try reader.value("database.maximumLifetime", long, default: .seconds(1800))
     checkoutTimeout = try reader.value("database.checkoutTimeout", short, default: .seconds(5))
+    outageTolerance = try reader.value(
+      "database.outageTolerance", .duration(.zero...(.seconds(300))), default: .seconds(2))
     healthCheckAfter = try reader.value("database.healthCheckAfter", short, default: .seconds(30))
     connectTimeout = try reader.value("database.connectTimeout", short, default: .seconds(5))
     statementTimeout = try reader.value("database.statementTimeout", short, default: .seconds(30))

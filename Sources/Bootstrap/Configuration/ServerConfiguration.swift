@@ -143,6 +143,8 @@ package struct ServerConfiguration: Sendable {
     package let maximumLifetime: Duration
     /// `database.checkoutTimeout`: how long a call waits for a connection.
     package let checkoutTimeout: Duration
+    /// `database.outageTolerance`: when connecting has failed for longer, calls no longer wait but fail at once.
+    package let outageTolerance: Duration
     /// `database.healthCheckAfter`: a connection that was idle so long is checked before it is used.
     package let healthCheckAfter: Duration
     /// `database.connectTimeout`: for one attempt to connect.

@@ -34,6 +34,7 @@ struct PoolState {
   private let idleTimeout: UInt64
   private let maximumLifetime: Double
   private let healthCheckAfter: UInt64
+  private let outageTolerance: UInt64
 
   /// The one that was used last is last, and used next.
   private var idle: [Pooled] = []
@@ -44,6 +45,12 @@ struct PoolState {
   private var failure: PostgresConnectionFailure?
   private var failures = 0
   private var failedAt: UInt64 = 0
+  /// When the first of the attempts began that have failed without a success in between.
+  private var failingSince: UInt64 = 0
+  /// When the server last proved to be there: a connection was opened, or came back in order.
+  private var lastProof: UInt64 = 0
+  /// Whether connecting has failed for longer than is waited out: then nobody waits, and trying goes on by itself.
+  private var isAway = false
   private var isRetryScheduled = false
   private var nextExpiry = UInt64.max
   private var isClosed = false
@@ -55,6 +62,7 @@ struct PoolState {
     idleTimeout = Self.nanoseconds(configuration.idleTimeout)
     maximumLifetime = configuration.maximumLifetime
     healthCheckAfter = Self.nanoseconds(configuration.healthCheckAfter)
+    outageTolerance = Self.nanoseconds(configuration.outageTolerance)
   }
 
   var usage: PoolUsage {
@@ -64,7 +72,7 @@ struct PoolState {
   /// The connections in use.
   var lent: [PostgresConnection] { lentOut.values.map(\.connection) }
 
-  /// Lends an idle connection, or lets `waiter` wait.
+  /// Lends an idle connection, or lets `waiter` wait, unless the server is away.
   mutating func lend(
     to waiter: PoolWaiter, at now: UInt64
   ) -> (connection: PostgresConnection?, needsCheck: Bool, effects: [Effect]) {
@@ -78,6 +86,9 @@ struct PoolState {
       lentOut[ObjectIdentifier(pooled.connection)] = pooled
       return (pooled.connection, pooled.idleSince + healthCheckAfter < now, effects)
     }
+    if isAway, let failure {
+      return (nil, false, effects + [.resume(waiter, .failure(failure))] + connectWhereNeeded())
+    }
     waiters.append(waiter)
     return (nil, false, effects + scheduleExpiry() + connectWhereNeeded())
   }
@@ -88,6 +99,8 @@ struct PoolState {
     guard !isClosed, connection.isUsable, pooled.expiresAt > now else {
       return [.close(connection)] + finishWhenEmpty() + connectWhereNeeded()
     }
+    lastProof = now
+    isAway = false
     return handOver(pooled, at: now)
   }
 
@@ -96,26 +109,43 @@ struct PoolState {
     connecting -= 1
     failure = nil
     failures = 0
+    lastProof = now
+    isAway = false
     if isClosed { return [.close(connection)] + finishWhenEmpty() }
     // Shortened by up to a tenth, so that those that were opened together do not end together.
     let lifetime = Self.nanoseconds(maximumLifetime * Double.random(in: 0.9...1))
     return handOver(Pooled(connection: connection, expiresAt: now + lifetime), at: now) + connectWhereNeeded()
   }
 
-  /// Notes that connecting failed. What waiting does not mend ends the waiting at once.
-  mutating func fail(_ failure: PostgresConnectionFailure, at now: UInt64) -> [Effect] {
+  /// Notes that an attempt to connect failed. What waiting does not mend ends the waiting at once, and so does an
+  /// outage that is longer than the tolerance.
+  ///
+  /// - Parameter start: when the attempt began: a server that does not answer has been away since then.
+  mutating func fail(_ failure: PostgresConnectionFailure, startedAt start: UInt64, at now: UInt64) -> [Effect] {
     connecting -= 1
+    if self.failure == nil { failingSince = start }
     self.failure = failure
     failures += 1
     failedAt = now
     if isClosed { return finishWhenEmpty() }
     if failure.isPermanent, lentOut.isEmpty, connecting == 0 {
-      defer { waiters = [] }
-      return waiters.map { .resume($0, .failure(failure)) }
+      isAway = false
+      return refuseWaiters(failure)
     }
-    guard !waiters.isEmpty, !isRetryScheduled else { return [] }
+    // A server without a connection left is there, and what is lent comes back.
+    let isFull = failure == .refused(sqlState: "53300") && !lentOut.isEmpty
+    isAway = !isFull && max(failingSince, lastProof) + outageTolerance <= now
+    let refusals = isAway ? refuseWaiters(failure) : []
+    guard isAway || !waiters.isEmpty, !isRetryScheduled else { return refusals }
     isRetryScheduled = true
-    return [.retry(afterSeconds: min(0.025 * Double(1 << min(failures, 4)), 0.25))]
+    // Quick while somebody waits; each second when it takes longer, so that it is noticed soon when the server is back.
+    let longest = isAway ? 1 : 0.25
+    return refusals + [.retry(afterSeconds: min(0.025 * Double(1 << min(failures, 6)), longest))]
+  }
+
+  private mutating func refuseWaiters(_ failure: PostgresConnectionFailure) -> [Effect] {
+    defer { waiters = [] }
+    return waiters.map { .resume($0, .failure(failure)) }
   }
 
   /// Tries again to connect, after the pause.
@@ -164,6 +194,7 @@ struct PoolState {
   /// Refuses everyone from now on.
   mutating func close() -> [Effect] {
     isClosed = true
+    isAway = false
     defer { (waiters, idle) = ([], []) }
     return waiters.map { .resume($0, .failure(PostgresConnectionFailure.closed)) } + idle.map { .close($0.connection) }
   }
@@ -195,7 +226,7 @@ struct PoolState {
   private mutating func connectWhereNeeded() -> [Effect] {
     let lacking = waiters.count - connecting
     if failure == nil { return connect(lacking) }
-    return connecting == 0 && !isRetryScheduled ? connect(min(lacking, 1)) : []
+    return connecting == 0 && !isRetryScheduled ? connect(isAway ? 1 : min(lacking, 1)) : []
   }
 
   private mutating func connect(_ count: Int) -> [Effect] {

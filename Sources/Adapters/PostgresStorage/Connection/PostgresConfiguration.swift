@@ -8,6 +8,9 @@ package struct PostgresConfiguration: Sendable {
   package var maximumConnections = 10
   /// How long a call waits for a connection, in seconds; also how long connecting is tried again.
   package var checkoutTimeout: Double = 5
+  /// How long calls wait out that connecting fails, in seconds. When it has failed for longer without a break, calls
+  /// fail at once, until an attempt in the background succeeds.
+  package var outageTolerance: Double = 2
   /// How long one attempt to connect may take, in seconds.
   package var connectTimeout: Double = 5
   /// An idle connection beyond the minimum is closed after so many seconds.

@@ -5,7 +5,8 @@ import Synchronization
 ///
 /// Who asks first is served first. Connections are opened when somebody waits for one; those that are idle for too long
 /// or too old are closed, and the minimum is kept in the background. While the server cannot be reached one connection
-/// attempt at a time is made, with a growing pause, for as long as somebody waits.
+/// attempt at a time is made, with a growing pause. Who asks meanwhile waits, so that a restart is not noticed; once
+/// connecting has failed for the outage tolerance, everyone is refused at once, until an attempt succeeds.
 final class PostgresPool: Sendable {
   let configuration: PostgresConfiguration
   let diagnostics: PostgresDiagnostics
@@ -24,7 +25,8 @@ final class PostgresPool: Sendable {
 
   /// Lends a connection until ``checkIn(_:)``; nobody else uses it meanwhile.
   ///
-  /// - Throws: `PostgresConnectionFailure`, at the latest after the checkout time-out, or `CancellationError`.
+  /// - Throws: `PostgresConnectionFailure`, at the latest after the checkout time-out and at once in a longer outage, or
+  ///   `CancellationError`.
   func checkOut() async throws -> PostgresConnection {
     let deadline = DispatchTime.now() + configuration.checkoutTimeout
     while true {
@@ -123,7 +125,7 @@ final class PostgresPool: Sendable {
     } catch {
       // Nobody cancels this task, so it is a failure to connect or what the first statement met.
       let failure = error as? PostgresConnectionFailure ?? .unreachable
-      run(state.withLock { $0.fail(failure, at: Self.now) })
+      run(state.withLock { $0.fail(failure, startedAt: connection.createdAt, at: Self.now) })
     }
   }
 

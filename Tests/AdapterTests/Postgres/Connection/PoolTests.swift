@@ -196,6 +196,7 @@ struct PoolTests {
   func unreachable() async throws {
     var configuration = try PostgresConfiguration(url: "postgresql://postgres@127.0.0.1:1/postgres")
     configuration.checkoutTimeout = 2
+    configuration.outageTolerance = 10
     let events = EventLog()
     let database = PostgresDatabase(configuration: configuration, diagnostics: events.add)
     let start = ContinuousClock.now

@@ -66,6 +66,7 @@ struct ServerTests {
         "CREATE TABLE t (v int PRIMARY KEY); GRANT ALL ON t TO opentier_app", at: server.url())
       var configuration = try PostgresConfiguration(url: server.url())
       configuration.checkoutTimeout = 20
+      configuration.outageTolerance = 20
       configuration.maximumConnections = 4
       let events = EventLog()
       let database = PostgresDatabase(configuration: configuration, diagnostics: events.add)
