@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import signal
 import subprocess
 import threading
@@ -16,8 +14,7 @@ import httpx
 import pytest
 
 from postgres import (
-    DRIVER_TEXT, PRODUCTION, Database, PostgresServer, administrator, command, database_url, fresh_database,
-    own_postgres, production, unprivileged,
+    DRIVER_TEXT, PRODUCTION, Database, PostgresServer, administrator, command, database_url, own_postgres, production,
 )
 from support import PASSWORD, Account, Server, error_of, send_raw
 from test_production import NO_MODEL, readiness
@@ -254,64 +251,3 @@ def test_a_client_that_leaves_a_stream_cancels_its_query_on_the_server(
         print(f"the query was gone {1000 * (time.monotonic() - left):.0f} ms after the client")
         holder.stdin.write("ROLLBACK;\n")
     ada.call("GET", "/conversations")
-
-
-@pytest.fixture
-def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A file system of 64 MiB for a tablespace, where one may be mounted."""
-    folder = tmp_path_factory.mktemp("disk")
-    if os.geteuid() != 0 or not shutil.which("mount"):
-        pytest.skip("only root may mount the small file system that this test fills")
-    # What leads to it must be open to the server's user.
-    for parent in (folder, *folder.parents):
-        if parent.is_relative_to(tmp_path_factory.getbasetemp().parent):
-            parent.chmod(parent.stat().st_mode | 0o111)
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64m,mode=0777", "tmpfs", folder], capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"no small file system can be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def test_a_full_disk_is_told_and_passes_when_there_is_room_again(
-    postgres_binaries: Path, small_disk: Path, start_replica: Callable[..., Server]
-) -> None:
-    space = small_disk / "space"
-    space.mkdir()
-    if unprivileged():
-        shutil.chown(space, "nobody")
-    with own_postgres(postgres_binaries) as server:
-        Database(server.url, server.binaries).execute(f"CREATE TABLESPACE small LOCATION '{space}'")
-        with fresh_database(server.url, server.binaries, "TABLESPACE small") as database:
-            replica = start_replica(database.url, **NO_MODEL)
-            ada = administrator(replica)
-            room = shutil.disk_usage(small_disk).free - (4 << 20)
-            ballast = small_disk / "ballast"
-            with ballast.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, room)
-            acknowledged = []
-            for number in range(100):
-                # What cannot be compressed.
-                text = os.urandom(300_000).hex()
-                with ada.client() as client:
-                    answer = client.post("/submissions", json={"title": f"Large {number}", "text": text})
-                if answer.status_code != 200:
-                    break
-                acknowledged.append((answer.json()["submission"]["id"], text))
-            else:
-                pytest.fail("the disk does not fill")
-            error_of(answer, 503, "unavailable")
-            assert not DRIVER_TEXT.search(answer.text)
-            # The operator is told what it is.
-            assert re.search("disk is full|No space left on device", replica.log())
-            for identifier, text in acknowledged[-3:]:
-                stored = database.value(
-                    f"SELECT convert_from(bytes, 'UTF8') FROM submission_payloads WHERE submission_id = '{identifier}'")
-                assert stored == text
-            assert len(ada.call("GET", "/submissions", params={"pageSize": 200})["submissions"]) == len(acknowledged)
-            ballast.unlink()
-            ada.submit("Room", "There is room again.")
-            replica.close()

@@ -8,9 +8,13 @@ package struct SQLiteDatabase: Sendable {
 
   private let pool: DatabasePool
   private let lookups: DatabaseQueue
+  private let onFull: @Sendable () -> Void
 
   /// Opens a file whose schema is current.
-  init(path: String, busyTimeout: Double) throws(StorageFailure) {
+  ///
+  /// - Parameter onFull: called whenever a call fails because there is no room; it must not block.
+  init(path: String, busyTimeout: Double, onFull: @escaping @Sendable () -> Void = {}) throws(StorageFailure) {
+    self.onFull = onFull
     do {
       var configuration = Self.configuration(busyTimeout: busyTimeout)
       pool = try DatabasePool(path: path, configuration: configuration)
@@ -37,7 +41,7 @@ package struct SQLiteDatabase: Sendable {
   func read<Value: Sendable>(
     _ body: @Sendable (Database) throws -> Value
   ) async throws(StorageFailure) -> Value {
-    do { return try await pool.read(body) } catch { throw StorageFailure(error) }
+    do { return try await pool.read(body) } catch { throw told(error) }
   }
 
   /// Reads a row by an index, on the caller's thread.
@@ -53,7 +57,7 @@ package struct SQLiteDatabase: Sendable {
   func write<Value: Sendable>(
     _ body: @Sendable (Database) throws -> Value
   ) async throws(StorageFailure) -> Value {
-    do { return try await pool.write(body) } catch { throw StorageFailure(error) }
+    do { return try await pool.write(body) } catch { throw told(error) }
   }
 
   /// The same under a lease: a `LeaseFailure` of `body` passes through.
@@ -65,8 +69,15 @@ package struct SQLiteDatabase: Sendable {
     } catch let failure as LeaseFailure {
       throw failure
     } catch {
-      throw .storage(StorageFailure(error))
+      throw .storage(told(error))
     }
+  }
+
+  /// What a driver's error means; that there is no room is told to the operator, too.
+  private func told(_ error: any Error) -> StorageFailure {
+    let failure = StorageFailure(error)
+    if case .full = failure { onFull() }
+    return failure
   }
 
   func close() throws(StorageFailure) {

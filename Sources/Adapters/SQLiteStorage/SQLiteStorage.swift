@@ -33,11 +33,15 @@ package struct SQLiteStorage: Sendable {
   /// - Parameters:
   ///   - directory: the data directory, made with mode 0700 where it is missing.
   ///   - busyTimeout: how long a call waits for another process's write before it fails as unavailable, in seconds.
+  ///   - onFull: called, on any thread, whenever a call fails because there is no room; it must not block.
   /// - Throws: `MigrationFailure`, or `StorageFailure` when the file cannot be opened.
-  package init(directory: String, busyTimeout: Double = SQLiteDatabase.defaultBusyTimeout) throws {
+  package init(
+    directory: String, busyTimeout: Double = SQLiteDatabase.defaultBusyTimeout,
+    onFull: @escaping @Sendable () -> Void = {}
+  ) throws {
     let path = try DataDirectory.prepare(directory)
     try SQLiteMigrator(path: path, busyTimeout: busyTimeout).up()
-    try self.init(database: SQLiteDatabase(path: path, busyTimeout: busyTimeout))
+    try self.init(database: SQLiteDatabase(path: path, busyTimeout: busyTimeout, onFull: onFull))
   }
 
   private init(database: SQLiteDatabase) {

@@ -20,7 +20,9 @@ extension StorageFailure {
     case .SQLITE_INTERRUPT: .cancelled
     case .SQLITE_BUSY, .SQLITE_LOCKED, .SQLITE_PROTOCOL:
       .unavailable("the database is busy with another process's write; try again")
-    case .SQLITE_FULL: .unavailable("the disk or the database is full")
+    case .SQLITE_FULL: isFull
+    // The index of the write-ahead log cannot grow; SQLite gives it no code of its own for a full disk.
+    case .SQLITE_IOERR where error.extendedResultCode == .SQLITE_IOERR_SHMSIZE: isFull
     case .SQLITE_IOERR: .unavailable("the database file cannot be read or written (I/O error)")
     case .SQLITE_CANTOPEN: .unavailable("the database file cannot be opened")
     case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: .unavailable("the database file may not be written")
@@ -30,6 +32,10 @@ extension StorageFailure {
     default: .corrupt("the database refused a statement (code \(error.extendedResultCode.rawValue))")
     }
   }
+
+  private static let isFull = StorageFailure.full(
+    "the disk that the database file is on is full: make room there; writing works again by itself"
+  )
 
   private static func violated(_ error: DatabaseError) -> StorageFailure {
     switch error.extendedResultCode {

@@ -7,8 +7,11 @@ package enum StorageFailure: Error, Hashable, Sendable {
   case notFound
   /// A unique value is taken, or the row changed meanwhile; names what.
   case conflict(String)
-  /// The store cannot be reached, is full or busy beyond its time-out; worth a later try.
+  /// The store cannot be reached or is busy beyond its time-out; worth a later try.
   case unavailable(String)
+  /// The store has no room left: nothing was written, what is there can still be read, and writing works again by
+  /// itself when an operator has made room. Says where.
+  case full(String)
   /// The store holds what it should not: a value that cannot be read back.
   case corrupt(String)
   /// The calling task was cancelled before anything was written.

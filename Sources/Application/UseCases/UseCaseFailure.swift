@@ -34,6 +34,8 @@ extension UseCaseFailure {
     case .notFound: self = .notFound("there is no such \(thing)")
     case .conflict(let what): self = .alreadyExists("\(thing): \(what) is already taken")
     case .unavailable: self = .unavailable("storage does not answer; try again")
+    case .full:
+      self = .unavailable("storage is full, so nothing was changed; try again when the operator has made room")
     case .corrupt(let detail): self = .broken("\(thing): \(detail)")
     case .cancelled: self = .cancelled
     }

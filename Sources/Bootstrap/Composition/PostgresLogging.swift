@@ -4,6 +4,9 @@ import PostgresStorage
 
 /// Logs and counts what the database connections have to tell.
 enum PostgresLogging {
+  private static let diskFull: Logger.Message =
+    "the disk of the database server is full: make room there; nothing was lost, and writing works again by itself"
+
   /// Hands events to the log; none carries a statement, a value or a secret.
   static func diagnostics(_ logger: Logger) -> PostgresDiagnostics {
     { event in
@@ -13,6 +16,10 @@ enum PostgresLogging {
         logger.log(level: level, "the database says: \(message)", metadata: ["sql_state": "\(state)"])
       case .statementFailed(let error):
         Counter(label: "postgres_statement_failures_total").increment()
+        if error.saysDiskIsFull {
+          return logger.error(
+            diskFull, metadata: ["sql_state": "\(error.sqlState)", "reason": "\(error.messageWithoutValues)"])
+        }
         // Unique values that are taken, and conflicts of transactions, are everyday; they are told to who asked.
         let level: Logger.Level = error.sqlState.hasPrefix("23") || error.sqlState.hasPrefix("40") ? .debug : .warning
         var metadata: Logger.Metadata = [
@@ -26,10 +33,12 @@ enum PostgresLogging {
           "database connection opened", metadata: ["pooler": "\(throughPooler)", "server_version": "\(version)"])
       case .connectionFailed(let failure, let detail):
         Counter(label: "postgres_connection_failures_total").increment()
+        if PostgresError.isOfFullDisk(detail) { logger.error(diskFull) }
         logger.warning(
           "cannot connect to the database", metadata: ["failure": "\(failure)", "reason": "\(detail)"])
       case .connectionLost(let detail):
         Counter(label: "postgres_connections_lost_total").increment()
+        if PostgresError.isOfFullDisk(detail) { logger.error(diskFull) }
         logger.warning("a database connection was lost", metadata: ["reason": "\(detail)"])
       case .retrying(let reason, let attempt):
         Counter(label: "postgres_transaction_retries_total").increment()

@@ -31,9 +31,10 @@ struct Storage: Sendable {
     switch configuration.profile {
     case .memory: return Storage(InMemoryStorage())
     case .offline:
-      do { return Storage(try SQLiteStorage(directory: configuration.dataDirectory)) } catch let failure
-        as StorageFailure
-      {
+      do {
+        let onFull = SQLiteLogging.onFull(logger, directory: configuration.dataDirectory)
+        return Storage(try SQLiteStorage(directory: configuration.dataDirectory, onFull: onFull))
+      } catch let failure as StorageFailure {
         throw CommandFailure(.unavailable, "the data folder \(configuration.dataDirectory): \(failure.words)")
       } catch {
         throw CommandFailure(.failure, "\(error)")
@@ -101,7 +102,7 @@ extension StorageFailure {
     switch self {
     case .notFound: "not found"
     case .conflict(let what): "\(what) is taken"
-    case .unavailable(let why), .corrupt(let why): why
+    case .unavailable(let why), .full(let why), .corrupt(let why): why
     case .cancelled: "cancelled"
     }
   }

@@ -240,7 +240,7 @@ package enum PostgresBackup {
 extension StorageFailure {
   fileprivate var operatorWords: String {
     switch self {
-    case .unavailable(let why), .corrupt(let why): why
+    case .unavailable(let why), .full(let why), .corrupt(let why): why
     case .cancelled: "cancelled"
     case .notFound: "not found"
     case .conflict(let what): "\(what) is taken"

@@ -53,6 +53,15 @@ package struct PostgresError: Error, Hashable, Sendable {
     sqlState.hasPrefix("22") || sqlState.hasPrefix("23") ? "" : message
   }
 
+  /// Whether the server has no room on a disk: `disk_full`, and what it says under the code of another failure.
+  package var saysDiskIsFull: Bool { sqlState == "53100" || Self.isOfFullDisk(message) }
+
+  /// Whether words of the server or of libpq are those for a disk or a quota without room, which the C library gives to
+  /// both (`ENOSPC`, `EDQUOT`); they are English where `lc_messages` is.
+  package static func isOfFullDisk(_ words: String) -> Bool {
+    words.contains("No space left on device") || words.contains("Disk quota exceeded") || words.contains(" 53100: ")
+  }
+
   /// Whether the server ended the connection with it.
   var endsConnection: Bool { severity != "ERROR" }
 

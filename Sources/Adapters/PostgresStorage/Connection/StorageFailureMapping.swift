@@ -56,7 +56,8 @@ extension StorageFailure {
   }
 
   private static func translated(_ error: PostgresError) -> StorageFailure {
-    switch error.sqlState {
+    if error.saysDiskIsFull { return diskFull }
+    return switch error.sqlState {
     // What the server says when the role that a transaction is to run as does not exist.
     case "22023" where error.routine == "call_string_check_hook": outdatedSchema
     case "23505", "23P01": .conflict(ConstraintNames.name(of: error.constraint))
@@ -66,7 +67,6 @@ extension StorageFailure {
     case "55P03": .unavailable("a lock in the database was not to be had in time; try again")
     case "53300":
       .unavailable("the database server has no connection left; lower the pool's maximum or raise max_connections")
-    case "53100": .unavailable("the database server's disk is full; free space on it")
     case "53200": .unavailable("the database server is out of memory; try again, or give it more")
     case "25006":
       .unavailable("the database server is read-only, such as a standby; point the URL at the primary server")
@@ -80,6 +80,10 @@ extension StorageFailure {
     default: byClass(error.sqlState)
     }
   }
+
+  private static let diskFull = StorageFailure.full(
+    "the disk of the database server is full: make room there; writing works again by itself"
+  )
 
   private static let outdatedSchema = StorageFailure.unavailable(
     "the database schema is not up to date; run opentier migrate up"

@@ -231,7 +231,7 @@ private enum StepFailure: Error, Hashable {
     case .lost: self = .leaseLost
     case .documentGone: self = .permanent("the document that it revises has been deleted")
     case .storage(.cancelled): self = .cancelled
-    case .storage(.unavailable(let why)): self = .transient(why)
+    case .storage(.unavailable(let why)), .storage(.full(let why)): self = .transient(why)
     case .storage(let other): self = .transient("storage: \(other)")
     }
   }

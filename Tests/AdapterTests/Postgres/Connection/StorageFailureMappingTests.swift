@@ -29,7 +29,7 @@ struct StorageFailureMappingTests {
   @Test(
     "each failure says what to do",
     arguments: [
-      ("57014", "raise the time-out"), ("53300", "raise max_connections"), ("53100", "disk is full"),
+      ("57014", "raise the time-out"), ("53300", "raise max_connections"),
       ("53200", "out of memory"), ("25006", "primary server"), ("42501", "opentier migrate up"),
       ("42P01", "opentier migrate up"), ("42704", "opentier migrate up"), ("40001", "try again"),
       ("40P01", "try again"), ("57P01", "try again"), ("57P03", "try again"), ("08006", "try again"),
@@ -43,6 +43,30 @@ struct StorageFailureMappingTests {
     }
     #expect(message.contains(words))
     #expect(!message.contains(Self.secret))
+  }
+
+  @Test(
+    "no room on the server's disk is told as such, whatever code it comes with",
+    arguments: [
+      ("53100", secret), ("58030", "could not write to file: No space left on device"),
+      ("XX000", "could not write block 1: Disk quota exceeded"),
+    ]
+  )
+  func full(sqlState: String, words: String) {
+    let told = StorageFailure.full(
+      "the disk of the database server is full: make room there; writing works again by itself")
+    #expect(StorageFailure(PostgresError(sqlState: sqlState, message: words)) == told)
+    #expect(PostgresError(sqlState: sqlState, message: words).saysDiskIsFull)
+    #expect(!PostgresError(sqlState: "58030", message: "could not read block 1").saysDiskIsFull)
+  }
+
+  @Test("a server that has no room for another connection's process says so")
+  func fullAtConnecting() {
+    let words = "connection failed: FATAL:  53100: could not write init file: No space left on device"
+    let failure = PostgresConnectionFailure(connecting: words)
+    #expect(failure == .refused(sqlState: "53100"))
+    #expect(StorageFailure(failure) == StorageFailure(PostgresError(sqlState: "53100", message: "")))
+    #expect(PostgresError.isOfFullDisk(words) && PostgresError.isOfFullDisk("FATAL:  53100: gone"))
   }
 
   @Test("a missing parent is not found, and what does not fit the schema is corrupt")
