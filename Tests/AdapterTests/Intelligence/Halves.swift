@@ -76,7 +76,8 @@ final class ScriptedIntelligence: Intelligence {
 /// A process that serves an intelligence, as far as a client can tell.
 final class IntelligenceProcess: Sendable {
   let port: Int
-  private let task: Task<Void, Never>
+  private let group: ServiceGroup
+  private let task: Task<Void, any Error>
 
   /// Serves on a free port, or on one that was free before.
   init(_ intelligence: any Intelligence, secret: String? = nil, port: Int = 0) async throws {
@@ -92,8 +93,12 @@ final class IntelligenceProcess: Sendable {
         HealthService(HealthMonitor(interval: .milliseconds(50)) { true }, names: []),
       ], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     ) { _, port in listening.continuation.yield(port) }
+    let group = ServiceGroup(
+      services: [service], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    self.group = group
     task = Task {
-      do { try await service.run() } catch { listening.continuation.finish() }
+      defer { listening.continuation.finish() }
+      try await group.run()
     }
     guard let port = await listening.stream.first(where: { _ in true }) else { throw NotListening() }
     self.port = port
@@ -101,10 +106,12 @@ final class IntelligenceProcess: Sendable {
 
   struct NotListening: Error {}
 
-  /// Ends it without a word to anybody.
-  func kill() async {
-    task.cancel()
-    await task.value
+  /// Ends it: it takes no more calls, and those under way are cancelled a moment later. (Cutting the server's task off
+  /// instead ends the whole program: NIO insists that streams which nobody takes any more are finished. Processes that are
+  /// killed are what the client tests are for.)
+  func stop() async throws {
+    await group.triggerGracefulShutdown()
+    try await task.value
   }
 }
 

@@ -48,7 +48,7 @@ struct IntelligenceClientTests {
     #expect(command.model == "m")
     #expect(command.asOf == Self.command.asOf)
     #expect(command.filters == Self.command.filters)
-    await process.kill()
+    try await process.stop()
   }
 
   @Test("searches, embeddings, answers anew, stops and hints cross too")
@@ -85,7 +85,7 @@ struct IntelligenceClientTests {
       #expect(state.cancelled == [reply.messageID])
       #expect(state.wakeUps == 1)
     }
-    await process.kill()
+    try await process.stop()
   }
 
   @Test(
@@ -102,7 +102,7 @@ struct IntelligenceClientTests {
       await #expect(throws: failure) { try await client.search(SearchKnowledge.Query(text: "x"), ada) }
       await #expect(throws: failure) { try await client.chat(Self.command, ada, emit: Events().emit) }
     }
-    await process.kill()
+    try await process.stop()
   }
 
   @Test("a defect of the other side tells nothing of itself")
@@ -118,7 +118,7 @@ struct IntelligenceClientTests {
         #expect(!words.contains("fire"))
       }
     }
-    await process.kill()
+    try await process.stop()
   }
 
   @Test("an answer that fails half-way fails so, behind its events")
@@ -135,7 +135,7 @@ struct IntelligenceClientTests {
       }
     }
     #expect(log.all == [.delta("half")])
-    await process.kill()
+    try await process.stop()
   }
 
   @Test("cancelling the caller's task cancels the work on the other side at once")
@@ -167,7 +167,7 @@ struct IntelligenceClientTests {
       let end = try #require(cancelledAt.withLock { $0 })
       #expect(end - start < .seconds(2))
     }
-    await process.kill()
+    try await process.stop()
   }
 
   @Test("what the reader throws ends the call on both sides, and is what the caller gets")
@@ -191,7 +191,7 @@ struct IntelligenceClientTests {
       try await eventually { wasCancelled.withLock { $0 } }
     }
     #expect(wasCancelled.withLock { $0 })
-    await process.kill()
+    try await process.stop()
   }
 
   @Test("the caller's deadline goes with the call")
@@ -215,7 +215,7 @@ struct IntelligenceClientTests {
     }
     let left = try #require(seen.withLock { $0 })
     #expect(left > .zero && left <= .seconds(2))
-    await process.kill()
+    try await process.stop()
   }
 
   @Test("a reader that does not read holds the writer up")
@@ -247,7 +247,7 @@ struct IntelligenceClientTests {
       chat.cancel()
       _ = await chat.result
     }
-    await process.kill()
+    try await process.stop()
   }
 
   @Test("who shows another secret is refused, and nothing is done")
@@ -269,6 +269,6 @@ struct IntelligenceClientTests {
       let hits = try await client.search(SearchKnowledge.Query(text: "x"), ada)
       #expect(hits.isEmpty)
     }
-    await process.kill()
+    try await process.stop()
   }
 }

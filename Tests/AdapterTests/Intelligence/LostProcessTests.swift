@@ -18,7 +18,7 @@ struct LostProcessTests {
   func nobodyThenSomebody() async throws {
     let first = try await IntelligenceProcess(ScriptedIntelligence())
     let port = first.port
-    await first.kill()
+    try await first.stop()
     try await withClient(of: [first], waiting: false) { client in
       let start = ContinuousClock.now
       do {
@@ -34,7 +34,7 @@ struct LostProcessTests {
       let hits = try await client.search(Self.query, ada)
       #expect(hits.isEmpty)
       #expect(client.status == (1, 1))
-      await second.kill()
+      try await second.stop()
       try await eventually { client.status.serving == 0 }
       #expect(client.status.serving == 0)
     }
@@ -48,13 +48,13 @@ struct LostProcessTests {
       for _ in 0..<4 { _ = try await client.search(Self.query, ada) }
       #expect(left.state.withLock { $0.queries.count } == 2)
       #expect(right.state.withLock { $0.queries.count } == 2)
-      await processes[0].kill()
+      try await processes[0].stop()
       for _ in 0..<8 { _ = try await client.search(Self.query, ada) }
       #expect(right.state.withLock { $0.queries.count } == 10)
       for _ in 0..<4 { try await client.chat(Self.command, ada, emit: Events().emit) }
       #expect(right.state.withLock { $0.commands.count } == 4)
     }
-    await processes[1].kill()
+    try await processes[1].stop()
   }
 
   @Test("a question that may have been begun is not asked twice")
@@ -83,7 +83,7 @@ struct LostProcessTests {
         }
       }
       try await eventually { asked.withLock { $0 } == 1 }
-      for process in all { await process.kill() }
+      for process in all { try await process.stop() }
       let failure = try #require(await chat.value)
       #expect(Self.isAway(failure))
       #expect(asked.withLock { $0 } == 1)
