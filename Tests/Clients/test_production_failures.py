@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -109,6 +111,25 @@ def test_a_schema_that_is_not_migrated_is_told_where_migrations_are_applied_by_h
 ) -> None:
     refusal(binary, tmp_path, postgres.url, 2, "opentier migrate up", OPENTIER_DATABASE_MIGRATIONS="manual")
     assert postgres.rows("SELECT tablename FROM pg_tables WHERE tablename = 'users'") == []
+
+
+def test_doctor_says_what_is_there_and_what_to_do(binary: Path, tmp_path: Path, postgres: Database) -> None:
+
+    def findings(url: str) -> dict[str, dict[str, Any]]:
+        run = command(binary, tmp_path, "doctor", "--json", environment=production(url))
+        assert not DRIVER_TEXT.search(run.stdout), run.stdout
+        return {item["name"]: item for item in json.loads(run.stdout)}
+
+    empty = findings(postgres.url)
+    assert empty["database server"]["ok"] and "opentier migrate up" in empty["database schema"]["detail"]
+    command(binary, tmp_path, "migrate", "up", environment=production(postgres.url))
+    migrated = findings(postgres.url)
+    names = ["database server", "pgvector", "database roles", "row security", "database schema", "database pool"]
+    assert [name for name in names if not migrated[name]["ok"]] == []
+    assert "data folder" not in migrated
+    away = findings("postgresql://ada:hush-hush@127.0.0.1:9/opentier")
+    assert not away["database server"]["ok"] and "127.0.0.1:9" in away["database server"]["detail"]
+    assert "hush-hush" not in json.dumps(away)
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Embeddings
 import Foundation
+import Logging
+import PostgresStorage
 import Settings
 import TextExtraction
 
@@ -27,7 +29,11 @@ struct DoctorCommand: AsyncParsableCommand {
         detail: StandardTextExtractor.readsHTML
           ? "built in (libgumbo)" : "not built in: install libgumbo-dev and build with make"))
     findings.append(model(configuration))
-    findings.append(data(configuration))
+    switch configuration.profile {
+    case .production: findings += await database(configuration)
+    case .offline: findings.append(data(configuration))
+    case .memory: break
+    }
     if common.json {
       let items = findings.map {
         JSONText.object(raw: [
@@ -50,6 +56,19 @@ struct DoctorCommand: AsyncParsableCommand {
       return Finding(name: "embedding model", isWell: true, detail: "all-MiniLM-L6-v2 in \(path), checksums right")
     } catch {
       return Finding(name: "embedding model", isWell: false, detail: "\(error); run: opentier models fetch")
+    }
+  }
+
+  /// What is to be said of PostgreSQL, in the order in which one would mend it.
+  private func database(_ configuration: ServerConfiguration) async -> [Finding] {
+    do {
+      let pool = try PostgresOpening(configuration, logger: Logger(label: "doctor")).pool()
+      let migrationURL = try PostgresOpening.migrationURL(configuration)
+      return await PostgresExamination.findings(application: pool, migrationURL: migrationURL).map {
+        Finding(name: $0.name, isWell: $0.isWell, detail: $0.detail)
+      }
+    } catch {
+      return [Finding(name: "database", isWell: false, detail: "\(error)")]
     }
   }
 

@@ -57,7 +57,8 @@ struct PostgresOpening {
     return search
   }
 
-  private func pool() throws(PostgresConfigurationFailure) -> PostgresConfiguration {
+  /// How the application's connections are made and kept.
+  func pool() throws(PostgresConfigurationFailure) -> PostgresConfiguration {
     let settings = configuration.database
     var pool = try PostgresConfiguration(url: url)
     pool.minimumConnections = settings.minimumConnections

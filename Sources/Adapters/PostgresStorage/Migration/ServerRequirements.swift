@@ -2,13 +2,28 @@ extension ServerFacts {
   /// Refuses a server that the platform cannot run on, whoever logs in.
   package func checkServer() throws(PostgresStartFailure) {
     guard serverVersion >= PostgresStartFailure.minimumServer else { throw .serverTooOld(serverVersion) }
+    try checkEncoding()
+    try checkVector()
+    try checkRoles()
+  }
+
+  /// Refuses a database that cannot store every text.
+  func checkEncoding() throws(PostgresStartFailure) {
     guard encoding == "UTF8" else { throw .encoding(encoding, database: database) }
+  }
+
+  /// Refuses a database without pgvector, or with one that is too old or elsewhere.
+  func checkVector() throws(PostgresStartFailure) {
     guard let version = vectorVersion ?? availableVector else { throw .vectorMissing(serverVersion: serverVersion) }
     guard Self.isRecentVector(version) else {
       let canUpdate = vectorVersion != nil && (availableVector.map(Self.isRecentVector) ?? false)
       throw .vectorTooOld(version, canUpdate: canUpdate, serverVersion: serverVersion)
     }
     if let vectorSchema, vectorSchema != "public" { throw .vectorElsewhere(vectorSchema) }
+  }
+
+  /// Refuses roles that row-level security does not hold for.
+  func checkRoles() throws(PostgresStartFailure) {
     if let role = roles.first(where: \.bypassesRowSecurity) { throw .roleBypassesRowSecurity(role.name) }
   }
 
