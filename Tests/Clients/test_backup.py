@@ -284,3 +284,32 @@ def test_a_backup_of_one_profile_is_refused_by_another(
         environment = production(database.url, OPENTIER_DATABASE_TOOLS=str(postgres_binaries))
         run = command(binary, tmp_path, "restore", archive, environment=environment, status=1)
         assert "offline" in run.stderr or "SQLite" in run.stderr
+
+
+def test_a_backup_that_does_not_hold_what_its_manifest_says_replaces_nothing(binary: Path, tmp_path: Path) -> None:
+    place = Place(binary, tmp_path, "offline", {})
+    place("ingest", write(tmp_path / "a.txt", "The quoll is spotted."))
+    place("backup", tmp_path / "good.tar")
+    place("ingest", write(tmp_path / "b.txt", "The numbat eats termites."))
+    before = place("search", "numbat", "--json").stdout
+    with tarfile.open(tmp_path / "good.tar") as archive:
+        parts = {member.name: archive.extractfile(member).read() for member in archive.getmembers()}
+    manifest = json.loads(parts["manifest.json"])
+    next(table for table in manifest["tables"] if table["name"] == "documents")["rows"] += 1
+    parts["manifest.json"] = json.dumps(manifest).encode()
+    with tarfile.open(tmp_path / "bad.tar", "w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in parts.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    run = place("restore", "--verify", "--force", tmp_path / "bad.tar", status=1)
+    assert "documents has 1 rows instead of 2" in run.stderr
+    assert "numbat" in before and place("search", "numbat", "--json").stdout == before
+    place("restore", "--verify", "--force", tmp_path / "good.tar")
+    assert "numbat" not in place("search", "numbat", "--json").stdout
+
+
+def write(file: Path, text: str) -> Path:
+    """A file with a text."""
+    file.write_text(text)
+    return file

@@ -59,6 +59,11 @@ enum Backups {
       case .sqlite:
         // A schema that this binary does not know would be found only at the next start.
         _ = try SQLiteMigrator(path: payloadPath).status()
+        if verifying {
+          // Before anything is replaced: what is bad leaves the old data where they are.
+          let differences = manifest.differences(from: try SQLiteBackup.contents(of: payloadPath).tables)
+          guard differences.isEmpty else { throw BackupFailure.different(differences) }
+        }
         try SQLiteBackup.restore(payloadPath, to: configuration.dataDirectory, replacing: replacing)
         found = verifying ? try SQLiteBackup.contents(ofDirectory: configuration.dataDirectory).tables : manifest.tables
       case .postgres:
