@@ -159,7 +159,7 @@ struct ContractCallTests {
       try await Task.sleep(for: endsByItself ? .milliseconds(100) : .seconds(60))
       return Opentier_V1_SearchResponse()
     }
-    try await RunningServer.run(binding) { server in
+    try await RunningServer.run(binding, grace: endsByItself ? .seconds(60) : .milliseconds(300)) { server in
       let call = Task { () -> Bool in
         let answer: Opentier_V1_SearchResponse? = try? await server.call(method, Opentier_V1_SearchRequest())
         return answer != nil

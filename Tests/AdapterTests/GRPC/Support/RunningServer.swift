@@ -52,7 +52,7 @@ struct RunningServer: Sendable {
 
   /// Runs a server of one method.
   static func run(
-    _ binding: Binding, limit: Int = 1 << 20,
+    _ binding: Binding, limit: Int = 1 << 20, grace: Duration = .milliseconds(300),
     authenticate: @escaping CallContext.Authenticate = { _ async throws(ContractError) in throw .nobody },
     _ body: @Sendable @escaping (RunningServer) async throws -> Void
   ) async throws {
@@ -60,6 +60,7 @@ struct RunningServer: Sendable {
     let services = ContractServices(bindings: [binding], authenticate: authenticate)
     try await run([ContractGRPCService(services, limits: limits)]) {
       $0.messageLimits = limits
+      $0.shutdownGrace = grace
     } _: { server in
       try await body(server)
     }
