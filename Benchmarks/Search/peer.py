@@ -1,9 +1,10 @@
 """The same searches with what PostgreSQL and pgvector have by themselves: ts_rank_cd over a GIN index of to_tsvector,
 and an HNSW index over vectors in single precision; no tenants, no revisions, no filters.
 
-    python3 peer.py postgresql://…/database FOLDER
+    python3 peer.py postgresql://…/database FOLDER [QUESTIONS]
 
-Fills the table peer_chunks of the database when it is not there, asks all questions, and prints milliseconds as JSON.
+Fills the table peer_chunks of the database when it is not there, asks the first QUESTIONS questions (all, unless said),
+and prints milliseconds as JSON.
 Needs psycopg (PyPI: psycopg[binary]) and numpy.
 """
 
@@ -50,6 +51,7 @@ def main():
     url, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     fill(url, folder)
     questions = [json.loads(line)["text"] for line in (folder / "queries.jsonl").open()]
+    questions = questions[: int(sys.argv[3])] if len(sys.argv) > 3 else questions
     embeddings = vectors(folder / "queries.f32")
     by_words, by_vectors = (psycopg.connect(url, autocommit=True) for _ in range(2))
     by_vectors.execute(f"SET hnsw.ef_search = {DEPTH}")
