@@ -12,6 +12,8 @@ struct SearchBench: Sendable {
   private static let depth = 100
 
   private let storage: PostgresStorage
+  /// The same database, searched so that by words nothing is missed.
+  private let exact: PostgresStorage
   private let administration: PostgresConnection
   private let corpus: Corpus
   private let scope: SearchScope
@@ -21,6 +23,9 @@ struct SearchBench: Sendable {
     let configuration = try PostgresConfiguration(url: url)
     administration = try await PostgresConnection.connect(configuration)
     storage = try await PostgresStorage(configuration: configuration)
+    var search = PostgresSearchSettings()
+    search.exactPostings = .max
+    exact = try await PostgresStorage(configuration: configuration, search: search)
     self.corpus = corpus
     guard let organization = OrganizationID("00000000-0000-7000-8000-000000000001") else {
       throw StorageFailure.corrupt("organization")
@@ -30,6 +35,7 @@ struct SearchBench: Sendable {
 
   func close() async {
     await storage.close()
+    await exact.close()
     await administration.close()
   }
 
@@ -106,16 +112,18 @@ struct SearchBench: Sendable {
   func measure() async throws -> [String: Double] {
     let (byWords, byVectors) = (Times(), Times())
     let both = Times()
-    var found = 0.0
+    var (found, foundByWords) = (0.0, 0.0)
     for index in corpus.questions.indices {
       let counts = index >= 30
       _ = try await both.measure(counts) { try await hybrid(index) }
-      _ = try await byWords.measure(counts) { try await lexical(index) }
+      let hitsByWords = try await byWords.measure(counts) { try await lexical(index) }
       let hits = try await byVectors.measure(counts) { try await semantic(index) }
-      let exact = try await nearest(index, 10)
-      found += Double(Set(exact).intersection(hits.prefix(10).map(\.id)).count) / 10
+      let nearest = try await nearest(index, 10)
+      found += Double(Set(nearest).intersection(hits.prefix(10).map(\.id)).count) / 10
+      foundByWords += try await share(of: hitsByWords, amongBestFor: index)
     }
-    var report = ["recall_at_10": found / Double(corpus.questions.count)]
+    let count = Double(corpus.questions.count)
+    var report = ["recall_at_10": found / count, "lexical_recall_at_\(Self.depth)": foundByWords / count]
     for (name, times) in [("lexical", byWords), ("semantic", byVectors), ("hybrid", both)] {
       for (percentile, share) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99)] {
         report["\(name)_\(percentile)"] = RankingMetrics.percentile(times.milliseconds, share)
@@ -126,6 +134,13 @@ struct SearchBench: Sendable {
 
   private func lexical(_ index: Int) async throws -> [ScoredChunk] {
     try await storage.passages.lexical(corpus.questions[index], in: scope, limit: Self.depth)
+  }
+
+  /// How many of the chunks that BM25 ranks best are among these; one whose score is that of the last is as good as it.
+  private func share(of hits: [ScoredChunk], amongBestFor index: Int) async throws -> Double {
+    let best = try await exact.passages.lexical(corpus.questions[index], in: scope, limit: Self.depth)
+    guard let last = best.last else { return 1 }
+    return Double(hits.count { $0.score >= last.score * (1 - 1e-9) }) / Double(best.count)
   }
 
   private func semantic(_ index: Int) async throws -> [ScoredChunk] {

@@ -27,36 +27,61 @@ struct LexicalSearch {
   /// The best chunks, best first, ties by id.
   func best() async throws -> [ScoredChunk] {
     if let revisions = try await transaction.fewRevisions(in: scope, chunks: settings.exactScanMaximum) {
-      return revisions.isEmpty ? [] : try await ranked { try await candidates(of: revisions, count: $0) }
+      guard !revisions.isEmpty else { return [] }
+      return try await ranked { try await candidates(of: revisions, reaching: $0, count: $1) }
     }
     let all = CandidateQuery(any: words.bounded(saturation: 1, most: .max))
-    if all.postings <= settings.exactPostings { return try await ranked { try await candidates(all, count: $0) } }
-    guard let first = try await firstRound() else { return try await ranked { try await candidates(all, count: $0) } }
-    let query = secondQuery(reaching: first.threshold)
-    if query.essentials <= first.query.singles {
-      return try await ranked { try await candidates(first.query, count: $0) }
+    guard all.postings > settings.exactPostings, let first = try await firstRound() else {
+      return try await ranked { try await candidates(all, reaching: $0, count: $1) }
     }
-    return try await ranked(besides: first.found) { try await candidates(query, count: $0) }
+    var query = secondQuery(reaching: first.threshold)
+    if query.text == first.query.text || query.essentials <= first.query.singles {
+      if first.isWhole { return try await ranked(first.found) }
+      query = first.query
+    }
+    return try await ranked(first.found, from: first.threshold) {
+      try await candidates(query, reaching: $0, count: $1)
+    }
   }
+
+  /// What a first round found.
+  private struct FirstRound {
+    let query: CandidateQuery
+    let found: [Candidate]
+    /// A score that `limit` chunks have.
+    let threshold: Double
+    /// Whether `found` has all that match and can reach the threshold.
+    let isWhole: Bool
+  }
+
+  /// How many candidates are asked for at first: most often enough to hold all that can be among the best.
+  private var count: Int { 4 * limit + 16 }
 
   /// Looks for chunks that are likely to be the best, to learn what score the best have.
   ///
-  /// - Returns: a score that `limit` chunks have; `nil` when that many cannot be found so.
-  private func firstRound() async throws -> (query: CandidateQuery, found: [Candidate], threshold: Double)? {
+  /// - Returns: `nil` when as many as are wanted cannot be found so.
+  private func firstRound() async throws -> FirstRound? {
     let looked = words.bounded(saturation: 1, most: Self.mostExpected)
     let expected = ExpectedMatches(looked.map { ($0.bound, $0.chunkCount) }, of: words.chunkCount)
-    var count = Double(limit)
-    while count <= Double(words.chunkCount) / 4 {
-      let threshold = expected.weight(ofBest: count)
-      guard threshold > 0 else { break }
-      let query = CandidateQuery(reaching: threshold * (1 - Self.tolerance), with: looked)
-      let found = try await candidates(query, count: limit)
-      if found.count == limit, let lowest = found.map(\.lowest).min() {
-        return (query, found, lowest * (1 - Self.tolerance))
+    var expectedCount = Double(limit)
+    while expectedCount <= Double(words.chunkCount) / 4 {
+      let weight = expected.weight(ofBest: expectedCount)
+      guard weight > 0 else { break }
+      let query = CandidateQuery(reaching: weight * (1 - Self.tolerance), with: looked)
+      let found = try await candidates(query, reaching: 0, count: count)
+      if let threshold = threshold(of: found) {
+        let isWhole = found.count < count || found.last.map { $0.highest < threshold } == true
+        return FirstRound(query: query, found: found, threshold: threshold, isWhole: isWhole)
       }
-      count *= 8
+      expectedCount *= 8
     }
     return nil
+  }
+
+  /// A score that the best `limit` of some candidates have at least; `nil` when they are fewer.
+  private func threshold(of candidates: [Candidate]) -> Double? {
+    guard candidates.count >= limit else { return nil }
+    return candidates.map(\.lowest).sorted(by: >)[limit - 1] * (1 - Self.tolerance)
   }
 
   /// The query for all that can reach a score, or where that takes too long, for all that are likely to.
@@ -70,13 +95,13 @@ struct LexicalSearch {
     return query
   }
 
-  /// The visible chunks that match a query, by the highest score that they can have, ties by id.
-  private func candidates(_ query: CandidateQuery, count: Int) async throws -> [Candidate] {
+  /// The visible chunks that match a query and can reach a score, by the highest that they can have, ties by id.
+  private func candidates(_ query: CandidateQuery, reaching least: Double, count: Int) async throws -> [Candidate] {
     guard !query.text.isEmpty else { return [] }
     return try await transaction.rows(
       """
       SELECT m.chunk_id, m.highest, m.lowest
-      FROM matching_chunks(\(query.text)::tsquery, \(words.vector)::sparsevec, \(words.averageLength))
+      FROM matching_chunks(\(query.text)::tsquery, \(words.vector)::sparsevec, \(words.averageLength), \(least))
         WITH ORDINALITY AS m (chunk_id, revision_id, highest, lowest, place)
       \(scope.join(on: "m.revision_id"))
       ORDER BY m.place LIMIT \(count)
@@ -85,37 +110,50 @@ struct LexicalSearch {
   }
 
   /// The same of few revisions, all of which are read.
-  private func candidates(of revisions: [RevisionID], count: Int) async throws -> [Candidate] {
+  private func candidates(
+    of revisions: [RevisionID], reaching least: Double, count: Int
+  ) async throws -> [Candidate] {
     try await transaction.rows(
       """
       SELECT c.id AS chunk_id, s.highest, s.lowest
       FROM document_chunks AS c
       CROSS JOIN LATERAL score_range(
         -(c.word_weights <#> \(words.vector)::sparsevec), c.word_count, \(words.averageLength)) AS s
-      WHERE c.organization_id = \(scope.organizationID) AND c.revision_id = ANY (\(revisions)) AND s.highest > 0
+      WHERE c.organization_id = \(scope.organizationID) AND c.revision_id = ANY (\(revisions))
+        AND s.highest > 0 AND s.highest >= \(least)
       ORDER BY s.highest DESC, c.id LIMIT \(count)
       """
     ).map(Candidate.init(row:))
   }
 
   /// The best by their exact scores: of as many candidates as it takes for no other to be better.
+  ///
+  /// - Parameters:
+  ///   - others: candidates that are known.
+  ///   - least: a score that `limit` chunks have.
+  ///   - candidates: gives those that can reach a score, so many at the most.
   private func ranked(
-    besides others: [Candidate] = [], _ candidates: (Int) async throws -> [Candidate]
+    _ others: [Candidate] = [], from least: Double = 0, _ candidates: (Double, Int) async throws -> [Candidate]
   ) async throws -> [ScoredChunk] {
-    var count = limit + limit / 8 + 16
-    var scores = try await scores(of: others.map(\.id))
+    var (least, count) = (least, count)
     while true {
-      let found = try await candidates(count)
-      let new = try await self.scores(of: found.map(\.id).filter { scores[$0] == nil })
-      scores.merge(new) { first, _ in first }
-      let best = scores.lazy.filter { $0.value > 0 }.map { ScoredChunk(id: $0.key, score: $0.value) }
-        .sorted { $0.score != $1.score ? $0.score > $1.score : $0.id < $1.id }.prefix(limit)
-      guard found.count == count, let last = found.last else { return Array(best) }
-      let isComplete = best.count == limit && best.last.map { $0.score > last.highest * (1 + Self.tolerance) } == true
+      let found = try await candidates(least, count)
+      let new = Set(found.map(\.id))
+      let known = found + others.filter { !new.contains($0.id) }
+      least = max(least, threshold(of: known) ?? 0)
+      let isComplete = found.count < count || found.last.map { $0.highest < least } == true
       // Many chunks of the same words in the same number come in the order of their ids: there is no end to wait for.
-      if isComplete || count > 32 * limit { return Array(best) }
+      if isComplete || count > 32 * limit { return try await ranked(known.filter { $0.highest >= least }) }
       count *= 4
     }
+  }
+
+  /// The best of some chunks by their exact scores.
+  private func ranked(_ candidates: [Candidate]) async throws -> [ScoredChunk] {
+    let scores = try await scores(of: candidates.map(\.id))
+    let ranked = scores.lazy.filter { $0.value > 0 }.map { ScoredChunk(id: $0.key, score: $0.value) }
+      .sorted { $0.score != $1.score ? $0.score > $1.score : $0.id < $1.id }
+    return Array(ranked.prefix(limit))
   }
 
   /// The exact scores of chunks; one that has none of the words has 0.

@@ -16,19 +16,20 @@ struct SearchPlanTests {
       // The statement as it is in the function, with the arguments' names as parameters.
       let source = try await PostgresTestServer.execute(
         """
-        SELECT regexp_replace(regexp_replace(regexp_replace(regexp_replace(
+        SELECT regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
           substring(prosrc FROM 'RETURN QUERY\\s+(SELECT [^;]+);'),
-          '\\mquery\\M', '$1'), '\\mweights\\M', '$2'), '\\maverage_length\\M', '$3'), '\\mtenant\\M', '$4')
-        FROM pg_proc WHERE proname = 'matching_chunks'
+          '\\mquery\\M', '$1'), '\\mweights\\M', '$2'), '\\maverage_length\\M', '$3'), '\\mtenant\\M', '$4'),
+          '\\mthreshold\\M', '$5')
+        FROM pg_proc WHERE proname = 'matching_chunks' AND pronargs = 4
         """, at: url)
       let statement = try #require(source.first?[0])
       for mode in ["force_custom_plan", "force_generic_plan"] {
         let plan = try await PostgresTestServer.execute(
           """
           BEGIN; SET LOCAL ROLE opentier_system; SET LOCAL plan_cache_mode = \(mode); SET LOCAL enable_seqscan = off;
-          PREPARE statement (tsquery, sparsevec, float8, uuid) AS \(statement);
+          PREPARE statement (tsquery, sparsevec, float8, uuid, float8) AS \(statement);
           EXPLAIN (COSTS OFF) EXECUTE statement
-            ('''00a1n7'' | ''00a1m3''', '{1:1}/1000000000', 10, '\(Tenants.one)')
+            ('''00a1n7'' | ''00a1m3''', '{1:1}/1000000000', 10, '\(Tenants.one)', 0)
           """, at: url
         ).compactMap { $0[0] }.joined(separator: "\n")
         #expect(plan.contains("Bitmap Index Scan on document_chunks_words"), "\(plan)")

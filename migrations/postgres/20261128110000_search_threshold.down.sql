@@ -1,0 +1,1 @@
+DROP FUNCTION matching_chunks(tsquery, sparsevec, double precision, double precision);
