@@ -48,7 +48,8 @@ let package = Package(
     .executable(name: "opentier", targets: ["Bootstrap"])
   ],
   traits: [
-    .trait(name: "HTML", description: "HTML extraction through libgumbo (Debian: libgumbo-dev).")
+    .trait(name: "HTML", description: "HTML extraction through libgumbo (Debian: libgumbo-dev)."),
+    .trait(name: "DOCX", description: "DOCX extraction through libzip and libxml2 (Debian: libzip-dev, libxml2-dev)."),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -138,7 +139,12 @@ let package = Package(
       path: "Sources/Adapters/Embeddings", swiftSettings: strict),
     .target(
       name: "TextExtraction",
-      dependencies: ["Application", "Domain", .target(name: "CGumbo", condition: .when(traits: ["HTML"]))],
+      dependencies: [
+        "Application", "Domain", subprocess, systemPackage,
+        .target(name: "CGumbo", condition: .when(traits: ["HTML"])),
+        .target(name: "CZip", condition: .when(traits: ["DOCX"])),
+        .target(name: "CXML", condition: .when(traits: ["DOCX"])),
+      ],
       path: "Sources/Adapters/TextExtraction", swiftSettings: strict),
     .target(
       name: "SystemSecurity", dependencies: ["Application", "Domain", "CCrypt", crypto],
@@ -158,6 +164,8 @@ let package = Package(
     .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CGumbo", pkgConfig: "gumbo", providers: [.apt(["libgumbo-dev"])]),
+    .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
+    .systemLibrary(name: "CXML", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
 
     // The web client and the migrations, embedded from the files in the repository.
     .target(name: "EmbeddedFiles", swiftSettings: strict, plugins: ["EmbedFiles"]),

@@ -96,7 +96,7 @@ class Submit extends HTMLElement {
         drop.classList.remove('over');
         take(event.dataTransfer.files[0]);
       },
-    } }, icon('submit'), name, el('span', { class: 'hint' }, 'Text, Markdown or HTML'));
+    } }, icon('submit'), name, el('span', { class: 'hint' }, 'PDF, DOCX, HTML, Markdown, text, CSV, e-mail or code'));
     showName();
     return el('div', { class: 'field' }, input, drop);
   }

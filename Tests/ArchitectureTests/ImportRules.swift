@@ -75,7 +75,7 @@ enum ImportRules {
     adapter("SQLiteStorage", ["CVectorMath", "Crypto", "GRDB", "SchemaMigrations", "StorageBackups"]),
     adapter("SystemSecurity", ["CCrypt", "Crypto"]),
     adapter("Telemetry", ["CoreMetrics", "Instrumentation", "Logging", "Metrics", "ServiceContextModule", "Tracing"]),
-    adapter("TextExtraction", ["CGumbo"]),
+    adapter("TextExtraction", ["CGumbo", "CXML", "CZip", "Subprocess", "SystemPackage"]),
   ]
 
   /// What the composition root is made of besides the root itself, and what the storage adapters share.
@@ -113,7 +113,8 @@ enum ImportRules {
 
   /// C targets hold no Swift.
   static let foldersWithoutSwift = [
-    "Sources/CCrypt", "Sources/CGumbo", "Sources/CLibPQ", "Sources/CVectorMath", "Sources/CZlib",
+    "Sources/CCrypt", "Sources/CGumbo", "Sources/CLibPQ", "Sources/CVectorMath", "Sources/CXML", "Sources/CZip",
+    "Sources/CZlib",
   ]
 
   static var adapterNames: [String] { adapters.map { String($0.folder.dropFirst("Sources/Adapters/".count)) } }

@@ -1,10 +1,12 @@
 package import Application
 package import Domain
 
-/// Reads plain text, Markdown and, where it is built in, HTML.
+/// Reads text, Markdown, reStructuredText, source code, CSV, JSON Lines, e-mail, PDF and, where they are built in, HTML
+/// and DOCX.
 ///
-/// What a payload is, its bytes say first, then its media type and its file name (``PayloadFormat``). Markdown stays
-/// the Markdown source itself; HTML becomes the text of its main content. All text is cleaned (``TextCleaner``).
+/// What a payload is, its bytes say first, then its media type and its file name (``PayloadFormat``). Markdown,
+/// reStructuredText and code stay the source itself; HTML becomes the text of its main content; a row of a table or an
+/// object becomes a passage. All text is cleaned (``TextCleaner``).
 package struct StandardTextExtractor: TextExtractor {
   /// What an extraction may take.
   package let limits: ExtractionLimits
@@ -23,6 +25,18 @@ package struct StandardTextExtractor: TextExtractor {
     #endif
   }
 
+  /// Whether this build reads DOCX.
+  package static var readsDOCX: Bool {
+    #if DOCX
+    true
+    #else
+    false
+    #endif
+  }
+
+  /// Whether the programs that read PDF are on the `PATH`.
+  package static var readsPDF: Bool { PDFReader.programs.allSatisfy(ConfinedTool.isInstalled) }
+
   /// Extracts and cleans, away from the caller's executor: ten megabytes keep a core busy for a while.
   @concurrent
   package func extract(_ payload: Payload) async throws(ExtractionFailure) -> (
@@ -34,21 +48,38 @@ package struct StandardTextExtractor: TextExtractor {
     guard !payload.bytes.isEmpty else { throw .empty }
     try checkCancellation()
     let format = try PayloadFormat(of: payload)
-    let source = try PayloadDecoder.decode(payload.bytes)
-    try checkCancellation()
-    let text =
-      switch format {
-      case .plainText: try structured(source, by: PlainTextScanner.scan)
-      case .markdown: try structured(source, by: MarkdownScanner.scan)
-      case .html: try await HTMLReader(limits: limits).read(source)
-      }
-    guard text.text.utf8.count <= limits.maximumTextBytes else {
-      throw .invalid(
-        "the text has \(text.text.utf8.count) bytes; the limit is \(limits.maximumTextBytes): split the document"
-      )
-    }
+    let (text, mediaType) = try await read(payload.bytes, as: format)
+    try limits.checkText(text.text.utf8.count)
     guard !text.blocks.isEmpty else { throw .empty }
-    return (text, format.mediaType)
+    return (text, mediaType)
+  }
+
+  private func read(
+    _ bytes: [UInt8], as format: PayloadFormat
+  ) async throws(ExtractionFailure) -> (text: ExtractedText, mediaType: MediaType) {
+    switch format {
+    case .pdf: return (try await PDFReader(limits: limits).read(bytes), format.mediaType)
+    case .docx: return (try await DOCXReader(limits: limits).read(bytes), format.mediaType)
+    case .email where EmailReader.matches(bytes):
+      return (try await EmailReader(limits: limits).read(bytes), format.mediaType)
+    default: break
+    }
+    let source = try PayloadDecoder.decode(bytes)
+    try checkCancellation()
+    switch format {
+    case .html: return (try await HTMLReader(limits: limits).read(source), format.mediaType)
+    case .markdown: return (try structured(source, by: MarkdownScanner.scan), format.mediaType)
+    case .reStructuredText: return (try structured(source, by: ReStructuredTextScanner.scan), format.mediaType)
+    case .sourceCode: return (try structured(source, by: SourceCodeScanner.scan), format.mediaType)
+    case .jsonLines: return (try JSONLines.read(source, limits: limits), format.mediaType)
+    case .delimited(let delimiter):
+      if let table = DelimitedText(source, delimiter: delimiter) {
+        return (try table.read(limits: limits), format.mediaType)
+      }
+    case .plainText, .email, .pdf, .docx: break
+    }
+    // A name that promises more than the bytes hold.
+    return (try structured(source, by: PlainTextScanner.scan), .plainText)
   }
 
   private func structured(

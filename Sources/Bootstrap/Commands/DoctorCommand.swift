@@ -20,14 +20,27 @@ struct DoctorCommand: AsyncParsableCommand {
     let detail: String
   }
 
+  /// The formats that take more than this program.
+  private func extraction() -> [Finding] {
+    func builtIn(_ name: String, _ isThere: Bool, by library: String, packages: String) -> Finding {
+      Finding(
+        name: "\(name) extraction", isWell: isThere,
+        detail: isThere ? "built in (\(library))" : "not built in: install \(packages) and build with make")
+    }
+    return [
+      builtIn("HTML", StandardTextExtractor.readsHTML, by: "libgumbo", packages: "libgumbo-dev"),
+      builtIn("DOCX", StandardTextExtractor.readsDOCX, by: "libzip, libxml2", packages: "libzip-dev and libxml2-dev"),
+      Finding(
+        name: "PDF extraction", isWell: StandardTextExtractor.readsPDF,
+        detail: StandardTextExtractor.readsPDF
+          ? "pdftotext is installed" : "not there: install poppler-utils (and util-linux)"),
+    ]
+  }
+
   func run() async throws {
     let configuration = try common.configuration()
     var findings = [Finding(name: "version", isWell: true, detail: Version.current)]
-    findings.append(
-      Finding(
-        name: "HTML extraction", isWell: StandardTextExtractor.readsHTML,
-        detail: StandardTextExtractor.readsHTML
-          ? "built in (libgumbo)" : "not built in: install libgumbo-dev and build with make"))
+    findings += extraction()
     findings.append(model(configuration))
     switch configuration.profile {
     case .production: findings += await database(configuration)

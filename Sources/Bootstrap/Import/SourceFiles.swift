@@ -3,7 +3,9 @@ import Foundation
 /// Finds the files below paths that a person named.
 enum SourceFiles {
   /// The endings that are read when a folder is walked; a file that is named itself is read whatever it is called.
-  static let endings: Set<String> = ["txt", "text", "md", "markdown", "html", "htm", "jsonl", "ndjson"]
+  static let endings: Set<String> = [
+    "txt", "text", "md", "markdown", "rst", "html", "htm", "pdf", "docx", "csv", "tsv", "eml", "jsonl", "ndjson",
+  ]
   /// The most files of one run.
   static let maximumCount = 1_000_000
 

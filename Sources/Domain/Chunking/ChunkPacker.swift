@@ -85,7 +85,7 @@ struct BlockCutter {
   func parts(of block: TextBlock, units: Range<Int>) -> [Range<Int>] {
     let starts =
       switch block.kind {
-      case .code, .table: lineStarts(in: text.byteRange(units))
+      case .code, .table, .record: lineStarts(in: text.byteRange(units))
       default: SentenceSplitter.ranges(in: text.bytes, within: text.byteRange(units)).map(\.lowerBound)
       }
     var parts: [Range<Int>] = []

@@ -10,12 +10,19 @@ struct Section {
 
   /// Cuts a text's blocks into sections.
   ///
-  /// A heading opens a section, but one that directly follows a higher one joins it: a title alone is no passage.
+  /// A heading opens a section, but one that directly follows a higher one joins it: a title alone is no passage. A
+  /// record is a section of its own.
   static func sections(of text: ExtractedText, bytes: [UInt8]) -> [Section] {
     var sections: [Section] = []
     var current = Section()
     var path: [(level: Int, text: String)] = []
     for block in text.blocks {
+      if block.kind == .record {
+        if !current.blocks.isEmpty { sections.append(current) }
+        sections.append(Section(headings: path.map(\.text), blocks: [block]))
+        current = Section(headings: path.map(\.text))
+        continue
+      }
       guard case .heading(let level) = block.kind else {
         current.blocks.append(block)
         continue

@@ -14,6 +14,8 @@ package struct TextBlock: Hashable, Sendable {
     case table
     /// A quotation.
     case quote
+    /// A row or an object of data: a passage of its own.
+    case record
   }
 
   /// The role.

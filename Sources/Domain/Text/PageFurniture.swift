@@ -15,6 +15,11 @@ package enum PageFurniture {
 
   /// The bytes without page furniture, and with line feeds for form feeds.
   package static func removed(from bytes: [UInt8]) -> [UInt8] {
+    Array(pages(of: bytes).joined(separator: [UInt8(ascii: "\n")]))
+  }
+
+  /// The pages without page furniture, one for each form feed and one more.
+  package static func pages(of bytes: [UInt8]) -> [[UInt8]] {
     var pages = bytes.split(separator: pageBreak, omittingEmptySubsequences: false).map { page in
       page.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     }
@@ -24,7 +29,7 @@ package enum PageFurniture {
         pages[index].remove(at: line)
       }
     }
-    return Array(pages.joined().joined(separator: [UInt8(ascii: "\n")]))
+    return pages.map { Array($0.joined(separator: [UInt8(ascii: "\n")])) }
   }
 
   private static func repeatedKeys(_ pages: [[ArraySlice<UInt8>]]) -> Set<[UInt8]> {

@@ -1,50 +1,100 @@
 import Application
 import Domain
 
-/// The kinds of text that are read.
+/// The formats that are read.
 enum PayloadFormat: Hashable {
   case plainText
   case markdown
+  case reStructuredText
   case html
+  case sourceCode(MediaType)
+  case delimited(by: UInt8?)
+  case jsonLines
+  case email
+  case pdf
+  case docx
+
+  /// What can be read, for messages.
+  static let known = "text, Markdown, reStructuredText, HTML, PDF, DOCX, CSV, JSON Lines, e-mail and source code are"
 
   /// The media type that the format has.
   var mediaType: MediaType {
     switch self {
     case .plainText: .plainText
     case .markdown: .markdown
+    case .reStructuredText: MediaType("text/x-rst")
     case .html: .html
+    case .sourceCode(let type): type
+    case .delimited(let delimiter):
+      MediaType(delimiter == UInt8(ascii: "\t") ? "text/tab-separated-values" : "text/csv")
+    case .jsonLines: MediaType("application/x-ndjson")
+    case .email: MediaType("message/rfc822")
+    case .pdf: MediaType("application/pdf")
+    case .docx: MediaType("application/vnd.openxmlformats-officedocument.wordprocessingml.document")
     }
   }
 
-  /// Finds out what a payload is: by its first bytes, then by its media type, then by its file name.
+  /// Finds out what a payload is: by its bytes, then by its media type, then by its file name. What only a name or a
+  /// type says has to be what the bytes can be.
   ///
   /// - Throws: `.unsupported`, with the name of the format, for what is not text or not of a type that is read.
   init(of payload: Payload) throws(ExtractionFailure) {
-    if let name = BinarySignature.name(of: payload.bytes) {
-      throw .unsupported("\(name) is not read here; plain text, Markdown and HTML are")
+    if let signature = BinarySignature.name(of: payload.bytes) {
+      switch signature {
+      case "PDF": self = .pdf
+      case "DOCX": self = .docx
+      default: throw .unsupported("\(signature) is not read here; \(Self.known)")
+      }
+      return
     }
     if Self.beginsAsHTML(payload.bytes) {
       self = .html
       return
     }
-    let extensionName = payload.fileName.flatMap(Self.fileExtension) ?? ""
-    let byName: PayloadFormat? =
-      switch extensionName {
-      case "md", "markdown", "mdown", "mkd": .markdown
-      case "html", "htm", "xhtml": .html
-      case "txt", "text", "log", "rst", "csv", "tsv": .plainText
-      default: nil
-      }
-    switch payload.mediaType.name {
-    case "text/html", "application/xhtml+xml": self = .html
-    case "text/markdown", "text/x-markdown": self = .markdown
-    case "text/plain": self = byName == .markdown ? .markdown : .plainText
-    case "", MediaType.unknown.name: self = byName ?? (Self.looksLikeMarkdown(payload.bytes) ? .markdown : .plainText)
-    case let name where Self.isText(name): self = byName ?? .plainText
-    default:
-      throw .unsupported("the type \(payload.mediaType) is not read here; plain text, Markdown and HTML are")
+    let byName = payload.fileName.flatMap(Self.fileExtension).flatMap { Self.formats[$0] }
+    guard let found = Self.format(of: payload.mediaType.name, byName: byName, payload.bytes) else {
+      throw .unsupported("the type \(payload.mediaType) is not read here; \(Self.known)")
+    }
+    self = found
+  }
+
+  private static func format(of type: String, byName: PayloadFormat?, _ bytes: [UInt8]) -> PayloadFormat? {
+    switch type {
+    case "text/html", "application/xhtml+xml": return .html
+    case "text/markdown", "text/x-markdown": return .markdown
+    case "text/x-rst", "text/prs.fallenstein.rst": return .reStructuredText
+    case "text/csv": return .delimited(by: nil)
+    case "text/tab-separated-values": return .delimited(by: UInt8(ascii: "\t"))
+    case "application/x-ndjson", "application/jsonl", "application/x-jsonlines", "application/jsonlines":
+      return .jsonLines
+    case "message/rfc822": return .email
+    case "text/plain": return byName ?? guess(bytes, isNamed: true) ?? .plainText
+    case "", MediaType.unknown.name: return byName ?? guess(bytes, isNamed: false) ?? .plainText
+    default: return isText(type) ? byName ?? .plainText : nil
     }
   }
+
+  /// What nothing but the bytes tells; Markdown only where nothing says that the text is plain.
+  private static func guess(_ bytes: [UInt8], isNamed: Bool) -> PayloadFormat? {
+    if EmailReader.matches(bytes) { return .email }
+    if JSONLines.matches(bytes) { return .jsonLines }
+    if bytes.starts(with: Array("#!/".utf8)) { return .sourceCode(MediaType("text/x-shellscript")) }
+    return !isNamed && looksLikeMarkdown(bytes) ? .markdown : nil
+  }
+
+  /// The formats by the extensions of file names.
+  private static let formats: [String: PayloadFormat] = {
+    var formats = SourceCodeScanner.mediaTypes.mapValues { PayloadFormat.sourceCode(MediaType($0)) }
+    for name in ["md", "markdown", "mdown", "mkd"] { formats[name] = .markdown }
+    for name in ["html", "htm", "xhtml"] { formats[name] = .html }
+    for name in ["txt", "text", "log"] { formats[name] = .plainText }
+    for name in ["jsonl", "ndjson"] { formats[name] = .jsonLines }
+    formats["rst"] = .reStructuredText
+    formats["csv"] = .delimited(by: nil)
+    formats["tsv"] = .delimited(by: UInt8(ascii: "\t"))
+    formats["eml"] = .email
+    return formats
+  }()
 
   private static func fileExtension(_ name: String) -> String? {
     guard let dot = name.lastIndex(of: "."), dot != name.startIndex else { return nil }
@@ -55,7 +105,7 @@ enum PayloadFormat: Hashable {
     name.hasPrefix("text/") || name.hasSuffix("+json") || name.hasSuffix("+xml")
       || [
         "application/json", "application/xml", "application/yaml", "application/x-yaml", "application/toml",
-        "application/x-ndjson", "application/javascript", "application/x-sh", "application/sql",
+        "application/javascript", "application/x-sh", "application/sql",
       ].contains(name)
   }
 

@@ -1,0 +1,98 @@
+import Application
+import FoundationEssentials
+import Subprocess
+import SystemPackage
+
+/// A program that reads what nobody here wrote, in a process of its own: what makes it crash, hang or grow hurts only
+/// that process.
+struct ConfinedTool {
+  /// What it printed, and whether it ended well.
+  struct Output {
+    let bytes: [UInt8]
+    let isSuccess: Bool
+  }
+
+  /// Its name, looked for on the `PATH`.
+  let name: String
+  /// The Debian package that has it.
+  let package: String
+  /// How long it may take, by the clock and of a processor.
+  let time: Duration
+  /// The most bytes of address space.
+  let memory: Int
+
+  /// Runs it on bytes, which it reads from its standard input, and gives what it printed.
+  ///
+  /// It may write no file, and gets no part of the environment but the `PATH`.
+  ///
+  /// - Throws: `.unsupported` where the program is missing, `.invalid` for one that takes too long or prints more than
+  ///   `maximumOutput` bytes, `.cancelled`.
+  func run(
+    _ arguments: [String], input: [UInt8], maximumOutput: Int
+  ) async throws(ExtractionFailure) -> Output {
+    let confined = [
+      "--as=\(memory)", "--cpu=\(max(Int(time.components.seconds), 1))", "--fsize=0", "--core=0", "--nofile=64", "--",
+      name,
+    ]
+    let outcome: Outcome
+    do {
+      outcome = try await withThrowingTaskGroup(of: Outcome.self) { group in
+        group.addTask { await start(confined + arguments, input: input, maximumOutput: maximumOutput) }
+        group.addTask {
+          try await Task.sleep(for: time)
+          return .outOfTime
+        }
+        defer { group.cancelAll() }
+        return try await group.next() ?? .outOfTime
+      }
+    } catch {
+      throw .cancelled
+    }
+    try checkCancellation()
+    switch outcome {
+    case .ended(let output, let status):
+      // What prlimit, and a shell, say of a program that is not there.
+      if status == 127 { throw missing }
+      return Output(bytes: output, isSuccess: status == 0)
+    case .outOfTime: throw .invalid("reading it takes longer than \(time)")
+    case .tooMuch: throw .invalid("the text has more than \(maximumOutput) bytes: split the document")
+    case .notStarted: throw missing
+    }
+  }
+
+  private enum Outcome: Sendable {
+    case ended([UInt8], status: Int32)
+    case outOfTime
+    case tooMuch
+    case notStarted
+  }
+
+  private var missing: ExtractionFailure {
+    .unsupported("this server has no \(name), which reads such files (Debian: \(package) and util-linux)")
+  }
+
+  private func start(_ arguments: [String], input: [UInt8], maximumOutput: Int) async -> Outcome {
+    do {
+      let result = try await Subprocess.run(
+        .name("prlimit"), arguments: Arguments(arguments),
+        environment: .custom(["PATH": Self.path, "LC_ALL": "C.UTF-8"]),
+        input: .array(input), output: .bytes(limit: maximumOutput), error: .discarded)
+      guard case .exited(let status) = result.terminationStatus else { return .ended([], status: -1) }
+      return .ended(result.standardOutput, status: status)
+    } catch let error as SubprocessError where error.code == .outputLimitExceeded {
+      return .tooMuch
+    } catch let error as SubprocessError where error.code == .executableNotFound {
+      return .notStarted
+    } catch {
+      // It ended before it had read all of its input.
+      return .ended([], status: -1)
+    }
+  }
+
+  /// Whether a program is on the `PATH`.
+  static func isInstalled(_ name: String) -> Bool {
+    path.split(separator: ":").contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(name)") }
+  }
+
+  private static var path: String { ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin" }
+}
