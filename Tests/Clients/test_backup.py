@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import subprocess
@@ -231,14 +232,42 @@ def test_a_damaged_backup_is_refused_and_changes_nothing(make_place: Callable[[s
         manifest = json.load(tar.extractfile("manifest.json") or io.BytesIO())
         content = (tar.extractfile(payload) or io.BytesIO()).read()
     next(table for table in manifest["tables"] if table["name"] == "documents")["rows"] += 1
-    with tarfile.open(damaged, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for name, data in (("manifest.json", json.dumps(manifest).encode()), (payload.name, content)):
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
+    pack(damaged, manifest, payload.name, content)
     run = new("restore", "--verify", "--force", damaged, status=1)
     assert "documents" in run.stderr
     assert "restored and verified" in new("restore", "--verify", "--force", archive).stdout
+
+
+def pack(archive: Path, manifest: dict[str, Any], payload: str, content: bytes) -> None:
+    """Writes a backup of a manifest and what it speaks of."""
+    with tarfile.open(archive, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, data in (("manifest.json", json.dumps(manifest).encode()), (payload, content)):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+
+
+@pytest.mark.parametrize("part", [0, 0.5, 0.98])
+def test_what_no_tool_can_read_replaces_nothing(make_place: Callable[[str], Place], part: float) -> None:
+    place = make_place("place")
+    archive = place.folder / "backup.tar"
+    with serving(place) as server:
+        ada, conversation = filled(server)
+        before = everything(ada, conversation)
+    place("backup", archive)
+    with tarfile.open(archive) as tar:
+        manifest = json.load(tar.extractfile("manifest.json") or io.BytesIO())
+        payload = tar.getmembers()[1]
+        content = (tar.extractfile(payload) or io.BytesIO()).read()
+    # The manifest agrees with what was cut off: only who reads the database's part can tell.
+    content = content[:int(len(content) * part)]
+    manifest["payloadBytes"] = len(content)
+    manifest["payloadSHA256"] = hashlib.sha256(content).hexdigest()
+    pack(archive, manifest, payload.name, content)
+    run = place("restore", "--verify", "--force", archive, status=None)
+    assert run.returncode != 0 and run.stderr and run.stdout == ""
+    with serving(place) as server:
+        assert everything(ada.at(server), conversation) == before
 
 
 def test_what_holds_something_is_not_overwritten_without_force(make_place: Callable[[str], Place]) -> None:
@@ -296,12 +325,8 @@ def test_a_backup_that_does_not_hold_what_its_manifest_says_replaces_nothing(bin
         parts = {member.name: archive.extractfile(member).read() for member in archive.getmembers()}
     manifest = json.loads(parts["manifest.json"])
     next(table for table in manifest["tables"] if table["name"] == "documents")["rows"] += 1
-    parts["manifest.json"] = json.dumps(manifest).encode()
-    with tarfile.open(tmp_path / "bad.tar", "w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, data in parts.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
+    payload = next(name for name in parts if name != "manifest.json")
+    pack(tmp_path / "bad.tar", manifest, payload, parts[payload])
     run = place("restore", "--verify", "--force", tmp_path / "bad.tar", status=1)
     assert "documents has 1 rows instead of 2" in run.stderr
     assert "numbat" in before and place("search", "numbat", "--json").stdout == before

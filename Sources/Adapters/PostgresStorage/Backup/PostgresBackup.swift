@@ -59,6 +59,7 @@ package enum PostgresBackup {
         throw .occupied("there is data of OpenTier in the database already; say --force to replace it")
       }
       try Self.checkSchema(migrations)
+      let entries = try await Self.entries(of: path, with: tool)
       do throws(PostgresStartFailure) {
         // Up makes the roles and the extension, or says what is missing; down leaves just those.
         try await migrator.up()
@@ -67,7 +68,7 @@ package enum PostgresBackup {
         throw .unavailable(error.description)
       }
       try await execute(connection, "DROP TABLE IF EXISTS schema_migrations")
-      try await restore(path, with: tool)
+      try await restore(entries, of: path, with: tool)
       try await execute(connection, Self.handOver)
     }
   }
@@ -99,13 +100,21 @@ package enum PostgresBackup {
     $$
     """
 
-  private static func restore(_ path: String, with tool: PostgresTool) async throws(BackupFailure) {
+  /// The dump's entries that are ours, once all of it has been read: what is there is dropped only for a dump that can
+  /// be restored.
+  private static func entries(of path: String, with tool: PostgresTool) async throws(BackupFailure) -> [Substring] {
+    _ = try await tool.run(["--exit-on-error", "--file=/dev/null", path], onDatabase: false)
     // What belongs to the database rather than to us is there already, and may belong to somebody else.
-    let entries = try await tool.run(["--list", path], onDatabase: false).split(separator: "\n").filter { line in
+    return try await tool.run(["--list", path], onDatabase: false).split(separator: "\n").filter { line in
       ![" EXTENSION - ", " COMMENT - EXTENSION ", " SCHEMA - public ", " COMMENT - SCHEMA "].contains {
         line.contains($0)
       }
     }
+  }
+
+  private static func restore(
+    _ entries: [Substring], of path: String, with tool: PostgresTool
+  ) async throws(BackupFailure) {
     let list = path + ".list"
     do {
       try Data((entries.joined(separator: "\n") + "\n").utf8).write(to: URL(filePath: list))
