@@ -101,7 +101,7 @@ struct QueueBench: Sendable {
   func latencies(jobs: Int, interval: Duration) async throws -> [Double] {
     try await fill(jobs: 0, tenants: 1)
     let log = StartLog()
-    let signal = JobSignal()
+    let signal = Signal()
     try await withThrowingTaskGroup { group in
       let listener = PostgresListener(configuration: configuration, channels: [PostgresJobQueue.channel])
       group.addTask { await listener.run { _ in signal.notify() } }
@@ -120,7 +120,7 @@ struct QueueBench: Sendable {
     return log.latencies
   }
 
-  private func work(as worker: Int, until jobs: Int, _ signal: JobSignal, _ log: StartLog) async throws {
+  private func work(as worker: Int, until jobs: Int, _ signal: Signal, _ log: StartLog) async throws {
     while !Task.isCancelled, log.count < jobs {
       let generation = signal.generation
       do {

@@ -18,6 +18,7 @@ struct ChatTests {
       case .sources: "sources"
       case .delta: "delta"
       case .completed: "completed"
+      case .failed: "failed"
       }
     }
     #expect(kinds == ["started", "sources", "delta", "delta", "completed"])
@@ -108,7 +109,7 @@ struct ChatTests {
     }
     #expect(foreign.events.isEmpty)
     await #expect(throws: UseCaseFailure.self) { try await world.useCases.conversations.get(mine.conversation, bob) }
-    #expect(throws: UseCaseFailure.self) { try world.useCases.cancelChat(mine.reply, bob) }
+    await #expect(throws: UseCaseFailure.self) { try await world.useCases.cancelChat(mine.reply, bob) }
     #expect(try await world.useCases.conversations.messages(of: mine.conversation, ada).count == 2)
   }
 
@@ -138,7 +139,7 @@ struct ChatTests {
     let log = ChatLog()
     let chat = Task { try await world.useCases.streamChat(StreamChat.Command(message: "q"), ada, emit: log.emit) }
     try await eventually { log.text == "half " }
-    try world.useCases.cancelChat(try required(log.started).reply, ada)
+    try await world.useCases.cancelChat(try required(log.started).reply, ada)
     try await chat.value
     #expect(log.completed?.reason == .cancelled)
   }

@@ -7,7 +7,8 @@ import Synchronization
 /// A world on the in-memory adapters, with a clock that tests move and models that do what tests say.
 struct TestWorld {
   let storage = InMemoryStorage()
-  let clock = ManualClock()
+  let replies: InMemoryReplyLog
+  let clock: ManualClock
   let fetcher = ScriptedFetcher()
   let embedder = ScriptedEmbedder()
   let hasEmbedder: Switch
@@ -15,9 +16,11 @@ struct TestWorld {
 
   init(
     models: [any LanguageModel] = [ScriptedModel(.reply(["From ", "what I read [1]."]))],
-    extractor: any TextExtractor = WholeTextExtractor(), hasEmbedder: Bool = true,
+    extractor: any TextExtractor = WholeTextExtractor(), hasEmbedder: Bool = true, sharing other: TestWorld? = nil,
     settings change: (inout UseCaseSettings) -> Void = { _ in }
   ) {
+    replies = other?.replies ?? InMemoryReplyLog()
+    clock = other?.clock ?? ManualClock()
     var settings = UseCaseSettings()
     settings.jobWatchInterval = .milliseconds(2)
     change(&settings)
@@ -29,7 +32,7 @@ struct TestWorld {
     let world = World(
       users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
       submissions: storage.submissions, documents: storage.documents, jobQueue: storage.jobQueue, jobs: storage.jobs,
-      passages: storage.passages, outbox: storage.outbox,
+      passages: storage.passages, replies: replies, outbox: storage.outbox,
       models: LanguageModelRegistry(models: models, defaultName: models[0].name),
       embedder: CurrentEmbedder { isThere.isOn ? embedder : nil }, counter: ApproximateTokenCounter(),
       extractor: extractor, fetcher: fetcher, hasher: PlainHasher(), secrets: CountingSecrets(),

@@ -52,6 +52,8 @@ extension ContractServices {
     return [
       .serverStreaming(Method.StreamChat.descriptor, .post, "/chat", service.streamChat, bodyLimit: .chat),
       .serverStreaming(Method.RegenerateMessage.descriptor, .post, regenerate, service.regenerateMessage),
+      .serverStreaming(
+        Method.ResumeChat.descriptor, .get, "/chat/{messageId}/events", service.resumeChat, extra: .lastEventID),
       .unary(Method.CancelChat.descriptor, .post, "/chat/{messageId}/cancel", service.cancelChat),
     ]
   }

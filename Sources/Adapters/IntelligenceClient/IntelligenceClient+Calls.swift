@@ -60,6 +60,39 @@ extension IntelligenceClient {
     throw (found.first { !$0.isConnectionLost } ?? found[0]).useCaseFailure
   }
 
+  /// Calls a method on the processes that serve, one after the other, as long as what is asked for is not found, or a
+  /// process is gone before it has answered. What was not found may be in a process that is gone: then that is said.
+  func callUntilFound<Request: Message, Response: Message>(
+    _ method: MethodDescriptor, _ request: Request, read: @escaping @Sendable (Response) async throws -> Void
+  ) async throws(UseCaseFailure) {
+    let endpoints = serving
+    guard !endpoints.isEmpty else {
+      return try await call(method, request, for: nil, isRepeatable: true, read: read)
+    }
+    let isAnswered = Atomic(false)
+    var lost: UseCaseFailure?
+    var notFound: UseCaseFailure?
+    for endpoint in endpoints {
+      do throws(CallFailure) {
+        return try await attempt(endpoint, method, request) { (response: Response) in
+          isAnswered.store(true, ordering: .relaxed)
+          try await read(response)
+        }
+      } catch {
+        if Task.isCancelled { throw .cancelled }
+        let failure = error.useCaseFailure
+        if !isAnswered.load(ordering: .relaxed), error.isConnectionLost {
+          lost = failure
+        } else if !isAnswered.load(ordering: .relaxed), case .notFound = failure {
+          notFound = failure
+        } else {
+          throw failure
+        }
+      }
+    }
+    throw lost ?? notFound ?? .unavailable("no intelligence process serves")
+  }
+
   private func attempt<Request: Message, Response: Message>(
     _ endpoint: Endpoint, _ method: MethodDescriptor, _ message: Request,
     read: @escaping @Sendable (Response) async throws -> Void

@@ -32,6 +32,19 @@ extension IntelligenceClient: Intelligence {
     }
   }
 
+  /// Asks one process after the other: where the storage is shared the first has the answer, else the one that writes it.
+  package func resume(
+    _ command: ResumeChat.Command, _ caller: Principal, emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure) {
+    var request = Opentier_Intelligence_V1_ResumeChatRequest()
+    request.caller = Opentier_Intelligence_V1_Caller(caller)
+    request.request = Opentier_V1_ResumeChatRequest(command)
+    try await callUntilFound(Method.ResumeChat.descriptor, request) {
+      (message: Opentier_Intelligence_V1_ResumeChatResponse) in
+      try await emit(ChatEvent(message.response))
+    }
+  }
+
   /// Asks every process that serves: which of them writes the answer is nowhere written.
   package func cancel(_ reply: MessageID, _ caller: Principal) async throws(UseCaseFailure) {
     var request = Opentier_Intelligence_V1_CancelChatRequest()

@@ -5,7 +5,7 @@ package import Domain
 /// What a caller may do was decided before; the rules of the use cases hold here all the same. In one process the
 /// use cases are called directly (``LocalIntelligence``); a process of its own is called over a wire. Every method ends
 /// with `.unavailable` when that process does not answer, and with `.cancelled` when the caller's task is cancelled,
-/// which cancels the work.
+/// which cancels the work, but for answers that are resumable.
 package protocol Intelligence: Sendable {
   /// Stores a question and streams the answer. The next event is not made before `emit` has returned.
   func chat(
@@ -14,6 +14,14 @@ package protocol Intelligence: Sendable {
   /// Writes another answer to the question that an answer answers.
   func regenerate(
     _ command: RegenerateMessage.Command, _ caller: Principal, emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure)
+
+  /// Takes up the stream of a resumable answer behind the last event that was seen. A failure of the answer is an event;
+  /// cancelling the task ends the reading alone.
+  ///
+  /// - Throws: `.notFound` when the caller has none of that id, or no longer; `.invalid` for an event that is not there yet.
+  func resume(
+    _ command: ResumeChat.Command, _ caller: Principal, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure)
 
   /// Stops an answer that is being written.

@@ -20,7 +20,13 @@ package struct LocalIntelligence: Intelligence {
   }
 
   package func cancel(_ reply: MessageID, _ caller: Principal) async throws(UseCaseFailure) {
-    try useCases.cancelChat(reply, caller)
+    try await useCases.cancelChat(reply, caller)
+  }
+
+  package func resume(
+    _ command: ResumeChat.Command, _ caller: Principal, emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure) {
+    try await useCases.resumeChat(command, caller, emit: emit)
   }
 
   package func search(

@@ -10,6 +10,8 @@ package struct UseCaseSettings: Sendable {
   package var search = SearchKnowledge.Settings()
   /// Sizes of replies.
   package var reply = WriteReply.Settings()
+  /// Times and sizes of resumable replies.
+  package var desk = ReplyDesk.Settings()
   /// Times and sizes of ingestion.
   package var ingestion = IngestNextJob.Settings()
   /// Times and sizes of handing on events.
@@ -87,6 +89,8 @@ package struct IntelligenceUseCases: Sendable {
   package let streamChat: StreamChat
   /// Has a reply written again.
   package let regenerate: RegenerateMessage
+  /// Takes up the stream of a reply.
+  package let resumeChat: ResumeChat
   /// Cancels a reply.
   package let cancelChat: CancelChat
   /// Finds passages.
@@ -100,24 +104,33 @@ package struct IntelligenceUseCases: Sendable {
   /// Makes missing vectors.
   package let embedMissing: EmbedMissing
   /// Wakes the workers.
-  package let signal: JobSignal
+  package let signal: Signal
   /// The replies that are being written.
   package let activeReplies: ActiveReplies
+  /// Owns the resumable ones among them.
+  package let desk: ReplyDesk
 
   /// Wires the use cases.
   package init(_ world: IntelligenceWorld, _ settings: UseCaseSettings = UseCaseSettings()) {
     let (makeID, clock) = (world.makeID, world.clock)
-    signal = JobSignal()
+    signal = Signal()
     activeReplies = ActiveReplies()
     search = SearchKnowledge(index: world.passages, embedder: world.embedder, settings: settings.search)
     embedTexts = EmbedTexts(embedder: world.embedder)
     evaluate = EvaluateRetrieval(search: search)
+    let replySignals = ReplySignals()
+    desk = ReplyDesk(
+      log: world.replies, signals: replySignals, active: activeReplies, settings: settings.desk, clock: clock)
+    let follow = FollowReply(
+      log: world.replies, signals: replySignals, settings: settings.desk, makeID: makeID, clock: clock)
     let write = WriteReply(
       conversations: world.conversations, models: world.models, search: search, counter: world.counter,
-      settings: settings.reply, replies: activeReplies, makeID: makeID, clock: clock)
+      settings: settings.reply, replies: activeReplies, desk: desk, follow: follow, makeID: makeID, clock: clock)
     streamChat = StreamChat(conversations: world.conversations, makeID: makeID, clock: clock, write: write)
     regenerate = RegenerateMessage(conversations: world.conversations, write: write)
-    cancelChat = CancelChat(replies: activeReplies)
+    resumeChat = ResumeChat(follow: follow)
+    cancelChat = CancelChat(
+      replies: activeReplies, log: world.replies, writerSilence: settings.desk.writerSilence, clock: clock)
     ingestNext = IngestNextJob(
       queue: world.jobQueue, submissions: world.submissions, extractor: world.extractor, fetcher: world.fetcher,
       chunker: settings.chunker, counter: world.counter, embedder: world.embedder, secrets: world.secrets,

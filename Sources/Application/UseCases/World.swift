@@ -18,6 +18,8 @@ package struct World: Sendable {
   package var jobs: any JobRepository
   /// The search index.
   package var passages: any PassageIndex
+  /// The replies that are being written, and the events of those that can be taken up.
+  package var replies: any ReplyLog
   /// What happened, for those who follow it.
   package var outbox: any EventOutbox
   /// The language models.
@@ -43,8 +45,9 @@ package struct World: Sendable {
   package init(
     users: any UserRepository, sessions: any SessionRepository, conversations: any ConversationRepository,
     submissions: any SubmissionRepository, documents: any DocumentRepository, jobQueue: any JobQueue,
-    jobs: any JobRepository, passages: any PassageIndex, outbox: any EventOutbox, models: LanguageModelRegistry,
-    embedder: CurrentEmbedder, counter: any TokenCounter, extractor: any TextExtractor, fetcher: any ContentFetcher,
+    jobs: any JobRepository, passages: any PassageIndex, replies: any ReplyLog, outbox: any EventOutbox,
+    models: LanguageModelRegistry, embedder: CurrentEmbedder, counter: any TokenCounter, extractor: any TextExtractor,
+    fetcher: any ContentFetcher,
     hasher: any PasswordHasher, secrets: any SecretGenerator, makeID: IDGenerator, clock: WallClock
   ) {
     self.users = users
@@ -55,6 +58,7 @@ package struct World: Sendable {
     self.jobQueue = jobQueue
     self.jobs = jobs
     self.passages = passages
+    self.replies = replies
     self.outbox = outbox
     self.models = models
     self.embedder = embedder
@@ -130,6 +134,8 @@ package struct IntelligenceWorld: Sendable {
   package var jobQueue: any JobQueue
   /// The search index.
   package var passages: any PassageIndex
+  /// The replies that are being written, and the events of those that can be taken up.
+  package var replies: any ReplyLog
   /// The language models.
   package var models: LanguageModelRegistry
   /// The embedder of the moment.
@@ -150,7 +156,8 @@ package struct IntelligenceWorld: Sendable {
   /// Makes a world of its parts.
   package init(
     conversations: any ConversationRepository, submissions: any SubmissionRepository, jobQueue: any JobQueue,
-    passages: any PassageIndex, models: LanguageModelRegistry, embedder: CurrentEmbedder, counter: any TokenCounter,
+    passages: any PassageIndex, replies: any ReplyLog, models: LanguageModelRegistry, embedder: CurrentEmbedder,
+    counter: any TokenCounter,
     extractor: any TextExtractor, fetcher: any ContentFetcher, secrets: any SecretGenerator, makeID: IDGenerator,
     clock: WallClock
   ) {
@@ -158,6 +165,7 @@ package struct IntelligenceWorld: Sendable {
     self.submissions = submissions
     self.jobQueue = jobQueue
     self.passages = passages
+    self.replies = replies
     self.models = models
     self.embedder = embedder
     self.counter = counter
@@ -173,8 +181,9 @@ extension World {
   /// The part of the half that is never public.
   package var intelligence: IntelligenceWorld {
     IntelligenceWorld(
-      conversations: conversations, submissions: submissions, jobQueue: jobQueue, passages: passages, models: models,
-      embedder: embedder, counter: counter, extractor: extractor, fetcher: fetcher, secrets: secrets, makeID: makeID,
+      conversations: conversations, submissions: submissions, jobQueue: jobQueue, passages: passages, replies: replies,
+      models: models, embedder: embedder, counter: counter, extractor: extractor, fetcher: fetcher, secrets: secrets,
+      makeID: makeID,
       clock: clock)
   }
 

@@ -25,7 +25,8 @@ struct AskCommand: AsyncParsableCommand {
             return
           }
           switch event {
-          case .started, .sources: break
+          // What fails is thrown: the answer is not resumable.
+          case .started, .sources, .failed: break
           case .delta(let text): terminal.text(text)
           case .completed(_, _, let citations): Self.show(citations, on: terminal)
           }

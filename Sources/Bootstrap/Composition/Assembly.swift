@@ -43,7 +43,7 @@ struct Assembly: Sendable {
         users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
         submissions: storage.submissions, documents: storage.documents,
         jobQueue: ObservedJobQueue(queue: storage.jobQueue, logger: logger), jobs: storage.jobs,
-        passages: storage.passages, outbox: storage.outbox,
+        passages: storage.passages, replies: storage.replies, outbox: storage.outbox,
         models: LanguageModelRegistry(
           models: [extractive] + providers, defaultName: configuration.models.defaultName),
         embedder: slot, counter: embedder, extractor: StandardTextExtractor(limits: extraction(configuration)),
@@ -84,6 +84,13 @@ struct Assembly: Sendable {
     settings.search.fusionConstant = Double(configuration.retrieval.fusionConstant)
     settings.reply.maximumSources = configuration.chat.maximumSources
     settings.reply.sourceTokens = configuration.chat.contextTokens
+    settings.desk.window = configuration.chat.resumeWindow / .seconds(1)
+    settings.desk.maximumReplies = configuration.chat.maximumResumable
+    settings.desk.maximumPerOwner = configuration.chat.maximumResumablePerUser
+    settings.desk.maximumBytes = configuration.chat.maximumResumableBytes
+    settings.desk.maximumEvents = configuration.chat.maximumResumableEvents
+    // In memory an event costs nothing; in a database each batch is a transaction.
+    if configuration.profile == .production { settings.desk.batchInterval = .milliseconds(50) }
     settings.ingestion.lease = configuration.ingestion.lease / .seconds(1)
     settings.ingestion.retries = RetryPolicy(maximumAttempts: configuration.ingestion.maximumAttempts)
     settings.chunker = TextChunker(

@@ -27,7 +27,7 @@ struct ComposedServer {
       metricsText: { metrics.exposition() }, onHTTP: announcement.http, onGRPC: announcement.grpc)
     return ComposedServer(
       services: housekeeping(assembly.storage, assembly.world.clock, configuration, logger)
-        + ingestion(assembly, logger) + [wires],
+        + background(assembly, logger) + [wires],
       close: assembly.close)
   }
 
@@ -62,7 +62,7 @@ struct ComposedServer {
       configuration, LocalIntelligence(assembly.useCases.intelligence), readiness: readiness, logger: logger,
       onListening: announcement.grpc)
     return ComposedServer(
-      services: ingestion(assembly, logger) + [Wires([probes, side])], close: assembly.close)
+      services: background(assembly, logger) + [Wires([probes, side])], close: assembly.close)
   }
 
   /// What every deployment's public half does besides: removing what is over.
@@ -76,13 +76,14 @@ struct ComposedServer {
     ]
   }
 
-  /// The workers, and what wakes them when another process has queued a job.
-  private static func ingestion(_ assembly: Assembly, _ logger: Logger) -> [any Service] {
+  /// The workers and what owns the answers, and what wakes them when another process has done something.
+  private static func background(_ assembly: Assembly, _ logger: Logger) -> [any Service] {
+    let replies = ReplyService(desk: assembly.useCases.desk, logger: logger)
     let workers = IngestionWorkers(
       useCases: assembly.useCases.intelligence, embedder: assembly.embedder, warm: assembly.storage.warm,
       count: assembly.configuration.ingestion.workers, name: "\(ProcessInfo.processInfo.hostName)-\(getpid())",
       logger: logger)
-    guard let listener = assembly.storage.listener else { return [workers] }
-    return [JobListener(listener: listener, signal: assembly.useCases.signal, logger: logger), workers]
+    guard let listener = assembly.storage.listener else { return [workers, replies] }
+    return [JobListener(listener: listener, signal: assembly.useCases.signal, logger: logger), workers, replies]
   }
 }

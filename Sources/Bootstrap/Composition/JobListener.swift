@@ -6,7 +6,7 @@ import ServiceLifecycle
 /// Wakes the workers of this process when another one has queued a job.
 struct JobListener: Service {
   let listener: PostgresListener
-  let signal: JobSignal
+  let signal: Signal
   let logger: Logger
 
   /// Listens until the server stops. While the database cannot be heard the workers look by themselves, every

@@ -15,12 +15,13 @@ struct Storage: Sendable {
   let jobQueue: any JobQueue
   let jobs: any JobRepository
   let passages: any PassageIndex
+  let replies: any ReplyLog
   let outbox: any EventOutbox
   /// Whether it answers.
   let check: @Sendable () async throws -> Void
   /// Loads the vectors of a model before the first search needs them.
   let warm: @Sendable (_ model: String) async throws -> Void
-  /// Hears of jobs that other processes queued, where the storage can tell.
+  /// Hears of what other processes did, where the storage can tell.
   let listener: PostgresListener?
   private let closing: @Sendable () async throws -> Void
 
@@ -53,6 +54,7 @@ struct Storage: Sendable {
     jobQueue = storage.jobQueue
     jobs = storage.jobs
     passages = storage.passages
+    replies = InMemoryReplyLog()
     outbox = storage.outbox
     check = {}
     warm = { _ in }
@@ -69,6 +71,7 @@ struct Storage: Sendable {
     jobQueue = storage.jobQueue
     jobs = storage.jobs
     passages = storage.passages
+    replies = InMemoryReplyLog()
     outbox = storage.outbox
     check = { try await storage.checkConnection() }
     warm = { try await storage.loadVectors(of: $0) }
@@ -85,6 +88,7 @@ struct Storage: Sendable {
     jobQueue = storage.jobQueue
     jobs = storage.jobs
     passages = storage.passages
+    replies = InMemoryReplyLog()
     outbox = storage.outbox
     check = { try await storage.checkConnection() }
     warm = { _ in }

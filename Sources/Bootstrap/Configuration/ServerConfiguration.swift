@@ -225,5 +225,15 @@ package struct ServerConfiguration: Sendable {
     package let contextTokens: Int
     /// `chat.keepAlive`: a comment goes out on a stream that is idle so long.
     package let keepAlive: Duration
+    /// `chat.resumeWindow`: how long a resumable answer can be taken up after its end, or after its last reader has left.
+    package let resumeWindow: Duration
+    /// `chat.maximumResumable`: resumable answers that this process writes at once.
+    package let maximumResumable: Int
+    /// `chat.maximumResumablePerUser`: those of one user, in all processes together.
+    package let maximumResumablePerUser: Int
+    /// `chat.maximumResumableBytes`: of the text of one.
+    package let maximumResumableBytes: Int
+    /// `chat.maximumResumableEvents`: of one, which come in so many parts at most.
+    package let maximumResumableEvents: Int
   }
 }

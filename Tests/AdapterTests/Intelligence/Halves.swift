@@ -16,6 +16,7 @@ final class ScriptedIntelligence: Intelligence {
   struct State {
     var commands: [StreamChat.Command] = []
     var regenerated: [RegenerateMessage.Command] = []
+    var resumed: [ResumeChat.Command] = []
     var queries: [SearchKnowledge.Query] = []
     var callers: [Principal] = []
     var cancelled: [MessageID] = []
@@ -25,9 +26,16 @@ final class ScriptedIntelligence: Intelligence {
   }
 
   let state = Mutex(State())
-  private let onChat: Chat
+  typealias Resume =
+    @Sendable (ResumeChat.Command, Principal, @escaping ChatEmitter) async throws(UseCaseFailure) -> Void
 
-  init(onChat: @escaping Chat = { _, _, _ in }) { self.onChat = onChat }
+  private let onChat: Chat
+  private let onResume: Resume
+
+  init(onChat: @escaping Chat = { _, _, _ in }, onResume: @escaping Resume = { _, _, _ in }) {
+    self.onChat = onChat
+    self.onResume = onResume
+  }
 
   private func note(_ caller: Principal) throws(UseCaseFailure) {
     let failure = state.withLock { state in
@@ -51,6 +59,14 @@ final class ScriptedIntelligence: Intelligence {
     try note(caller)
     state.withLock { $0.regenerated.append(command) }
     try await emit(.delta("anew"))
+  }
+
+  func resume(
+    _ command: ResumeChat.Command, _ caller: Principal, emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure) {
+    try note(caller)
+    state.withLock { $0.resumed.append(command) }
+    try await onResume(command, caller, emit)
   }
 
   func cancel(_ reply: MessageID, _ caller: Principal) async throws(UseCaseFailure) {

@@ -46,6 +46,9 @@ package struct Binding: Sendable {
     case upload
     /// The answer is `text/plain`.
     case plainText
+    /// The header `Last-Event-ID`, where it is sent, sets the field `lastEventId` of the request, and the stream's events
+    /// are counted from there.
+    case lastEventID
   }
 
   /// How the method is called; a wire sets ``CallContext/current`` first.
@@ -105,10 +108,10 @@ package struct Binding: Sendable {
   package static func serverStreaming<Input: Message, Output: StreamEvent>(
     _ method: MethodDescriptor, _ verb: Verb, _ path: String,
     _ call: @escaping @Sendable (Input, RPCWriter<Output>, ServerContext) async throws -> Void,
-    authentication: Authentication = .session, bodyLimit: BodyLimit = .standard
+    authentication: Authentication = .session, bodyLimit: BodyLimit = .standard, extra: Extra = .none
   ) -> Binding {
     Binding(
-      method: method, verb: verb, path: path, authentication: authentication, bodyLimit: bodyLimit, extra: .none,
+      method: method, verb: verb, path: path, authentication: authentication, bodyLimit: bodyLimit, extra: extra,
       input: Input.protoMessageName, output: Output.protoMessageName,
       handler: .serverStreaming { message, context, send async throws(ContractError) in
         let request = try message.decoded(as: Input.self)

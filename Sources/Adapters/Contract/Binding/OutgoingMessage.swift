@@ -76,6 +76,20 @@ extension Opentier_V1_RegenerateMessageResponse: StreamEvent {
   }
 }
 
+extension Opentier_V1_ResumeChatResponse: StreamEvent {
+  /// The event by its field's name.
+  package var namedEvent: (name: String, payload: any Message)? {
+    switch event {
+    case .started(let payload): ("started", payload)
+    case .sources(let payload): ("sources", payload)
+    case .delta(let payload): ("delta", payload)
+    case .completed(let payload): ("completed", payload)
+    case .failed(let payload): ("failed", payload)
+    case nil: nil
+    }
+  }
+}
+
 extension Opentier_V1_WatchJobResponse: StreamEvent {
   /// The event by its field's name.
   package var namedEvent: (name: String, payload: any Message)? {

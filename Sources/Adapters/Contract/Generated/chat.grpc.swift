@@ -61,11 +61,25 @@ package enum Opentier_V1_ChatService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "ResumeChat" metadata.
+        package enum ResumeChat: Sendable {
+            /// Request type for "ResumeChat".
+            package typealias Input = Opentier_V1_ResumeChatRequest
+            /// Response type for "ResumeChat".
+            package typealias Output = Opentier_V1_ResumeChatResponse
+            /// Descriptor for "ResumeChat".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "opentier.v1.ChatService"),
+                method: "ResumeChat",
+                type: .serverStreaming
+            )
+        }
         /// Descriptors for all methods in the "opentier.v1.ChatService" service.
         package static let descriptors: [GRPCCore.MethodDescriptor] = [
             StreamChat.descriptor,
             RegenerateMessage.descriptor,
-            CancelChat.descriptor
+            CancelChat.descriptor,
+            ResumeChat.descriptor
         ]
     }
 }
@@ -97,7 +111,9 @@ extension Opentier_V1_ChatService {
     /// > Answers questions from the approved knowledge, token by token, with citations.
     /// > 
     /// > The events of a stream come in order: `started`, `sources`, `delta` as often as needed, then `completed` or `failed`.
-    /// > Closing the connection cancels the answer; what was written so far is kept with finish reason `cancelled`.
+    /// > Closing the connection cancels the answer; what was written so far is kept with finish reason `cancelled`. An answer
+    /// > that was asked for with `resumable` goes on instead for 60 seconds, in which its reader may come back with
+    /// > `ResumeChat`.
     package protocol StreamingServiceProtocol: GRPCCore.RegistrableRPCService {
         /// Handle the "StreamChat" method.
         ///
@@ -160,6 +176,32 @@ extension Opentier_V1_ChatService {
             request: GRPCCore.StreamingServerRequest<Opentier_V1_CancelChatRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Opentier_V1_CancelChatResponse>
+
+        /// Handle the "ResumeChat" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Takes up the stream of a resumable answer behind the last event that was seen, and misses none.
+        /// > 
+        /// > The events are those of the stream that was lost, with the ids that they had there (the first is 1): over SSE as
+        /// > `id`, elsewhere by counting. Works until 60 seconds (unless the deployment decides otherwise) after the last reader
+        /// > left or the answer ended, on any replica. A second reader takes the place of the first, whose stream ends without a
+        /// > last event.
+        /// > 
+        /// > Fails before the stream starts with `not_found` if the caller has no resumable answer by that id, or no longer, and
+        /// > with `invalid_argument` for an event that has not been sent yet.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Opentier_V1_ResumeChatRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Opentier_V1_ResumeChatResponse` messages.
+        func resumeChat(
+            request: GRPCCore.StreamingServerRequest<Opentier_V1_ResumeChatRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Opentier_V1_ResumeChatResponse>
     }
 
     /// Service protocol for the "opentier.v1.ChatService" service.
@@ -175,7 +217,9 @@ extension Opentier_V1_ChatService {
     /// > Answers questions from the approved knowledge, token by token, with citations.
     /// > 
     /// > The events of a stream come in order: `started`, `sources`, `delta` as often as needed, then `completed` or `failed`.
-    /// > Closing the connection cancels the answer; what was written so far is kept with finish reason `cancelled`.
+    /// > Closing the connection cancels the answer; what was written so far is kept with finish reason `cancelled`. An answer
+    /// > that was asked for with `resumable` goes on instead for 60 seconds, in which its reader may come back with
+    /// > `ResumeChat`.
     package protocol ServiceProtocol: Opentier_V1_ChatService.StreamingServiceProtocol {
         /// Handle the "StreamChat" method.
         ///
@@ -238,6 +282,32 @@ extension Opentier_V1_ChatService {
             request: GRPCCore.ServerRequest<Opentier_V1_CancelChatRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Opentier_V1_CancelChatResponse>
+
+        /// Handle the "ResumeChat" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Takes up the stream of a resumable answer behind the last event that was seen, and misses none.
+        /// > 
+        /// > The events are those of the stream that was lost, with the ids that they had there (the first is 1): over SSE as
+        /// > `id`, elsewhere by counting. Works until 60 seconds (unless the deployment decides otherwise) after the last reader
+        /// > left or the answer ended, on any replica. A second reader takes the place of the first, whose stream ends without a
+        /// > last event.
+        /// > 
+        /// > Fails before the stream starts with `not_found` if the caller has no resumable answer by that id, or no longer, and
+        /// > with `invalid_argument` for an event that has not been sent yet.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Opentier_V1_ResumeChatRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Opentier_V1_ResumeChatResponse` messages.
+        func resumeChat(
+            request: GRPCCore.ServerRequest<Opentier_V1_ResumeChatRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Opentier_V1_ResumeChatResponse>
     }
 
     /// Simple service protocol for the "opentier.v1.ChatService" service.
@@ -251,7 +321,9 @@ extension Opentier_V1_ChatService {
     /// > Answers questions from the approved knowledge, token by token, with citations.
     /// > 
     /// > The events of a stream come in order: `started`, `sources`, `delta` as often as needed, then `completed` or `failed`.
-    /// > Closing the connection cancels the answer; what was written so far is kept with finish reason `cancelled`.
+    /// > Closing the connection cancels the answer; what was written so far is kept with finish reason `cancelled`. An answer
+    /// > that was asked for with `resumable` goes on instead for 60 seconds, in which its reader may come back with
+    /// > `ResumeChat`.
     package protocol SimpleServiceProtocol: Opentier_V1_ChatService.ServiceProtocol {
         /// Handle the "StreamChat" method.
         ///
@@ -316,6 +388,33 @@ extension Opentier_V1_ChatService {
             request: Opentier_V1_CancelChatRequest,
             context: GRPCCore.ServerContext
         ) async throws -> Opentier_V1_CancelChatResponse
+
+        /// Handle the "ResumeChat" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Takes up the stream of a resumable answer behind the last event that was seen, and misses none.
+        /// > 
+        /// > The events are those of the stream that was lost, with the ids that they had there (the first is 1): over SSE as
+        /// > `id`, elsewhere by counting. Works until 60 seconds (unless the deployment decides otherwise) after the last reader
+        /// > left or the answer ended, on any replica. A second reader takes the place of the first, whose stream ends without a
+        /// > last event.
+        /// > 
+        /// > Fails before the stream starts with `not_found` if the caller has no resumable answer by that id, or no longer, and
+        /// > with `invalid_argument` for an event that has not been sent yet.
+        ///
+        /// - Parameters:
+        ///   - request: A `Opentier_V1_ResumeChatRequest` message.
+        ///   - response: A response stream of `Opentier_V1_ResumeChatResponse` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        func resumeChat(
+            request: Opentier_V1_ResumeChatRequest,
+            response: GRPCCore.RPCWriter<Opentier_V1_ResumeChatResponse>,
+            context: GRPCCore.ServerContext
+        ) async throws
     }
 }
 
@@ -351,6 +450,17 @@ extension Opentier_V1_ChatService.StreamingServiceProtocol {
             serializer: GRPCProtobuf.ProtobufSerializer<Opentier_V1_CancelChatResponse>(),
             handler: { request, context in
                 try await self.cancelChat(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Opentier_V1_ChatService.Method.ResumeChat.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Opentier_V1_ResumeChatRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Opentier_V1_ResumeChatResponse>(),
+            handler: { request, context in
+                try await self.resumeChat(
                     request: request,
                     context: context
                 )
@@ -393,6 +503,17 @@ extension Opentier_V1_ChatService.ServiceProtocol {
             context: context
         )
         return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func resumeChat(
+        request: GRPCCore.StreamingServerRequest<Opentier_V1_ResumeChatRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Opentier_V1_ResumeChatResponse> {
+        let response = try await self.resumeChat(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return response
     }
 }
 
@@ -443,6 +564,23 @@ extension Opentier_V1_ChatService.SimpleServiceProtocol {
                 context: context
             ),
             metadata: [:]
+        )
+    }
+
+    package func resumeChat(
+        request: GRPCCore.ServerRequest<Opentier_V1_ResumeChatRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Opentier_V1_ResumeChatResponse> {
+        return GRPCCore.StreamingServerResponse<Opentier_V1_ResumeChatResponse>(
+            metadata: [:],
+            producer: { writer in
+                try await self.resumeChat(
+                    request: request.message,
+                    response: writer,
+                    context: context
+                )
+                return [:]
+            }
         )
     }
 }

@@ -89,6 +89,17 @@ package nonisolated struct Opentier_V1_StreamChatRequest: Sendable {
   /// Clears the value of `filters`. Subsequent reads from it will return its default value.
   package mutating func clearFilters() {self._filters = nil}
 
+  /// Go on writing when the connection is lost, so that `ResumeChat` can take up the stream. The call fails with
+  /// `resource_exhausted` while the caller, or the server, has too many such answers under way.
+  package var resumable: Bool {
+    get {_resumable ?? false}
+    set {_resumable = newValue}
+  }
+  /// Returns true if `resumable` has been explicitly set.
+  package var hasResumable: Bool {self._resumable != nil}
+  /// Clears the value of `resumable`. Subsequent reads from it will return its default value.
+  package mutating func clearResumable() {self._resumable = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -99,6 +110,7 @@ package nonisolated struct Opentier_V1_StreamChatRequest: Sendable {
   fileprivate var _model: String? = nil
   fileprivate var _asOf: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
   fileprivate var _filters: Opentier_V1_SearchFilters? = nil
+  fileprivate var _resumable: Bool? = nil
 }
 
 /// One event of an answer.
@@ -375,6 +387,17 @@ package nonisolated struct Opentier_V1_RegenerateMessageRequest: Sendable {
   /// Clears the value of `model`. Subsequent reads from it will return its default value.
   package mutating func clearModel() {self._model = nil}
 
+  /// Go on writing when the connection is lost, so that `ResumeChat` can take up the stream. The call fails with
+  /// `resource_exhausted` while the caller, or the server, has too many such answers under way.
+  package var resumable: Bool {
+    get {_resumable ?? false}
+    set {_resumable = newValue}
+  }
+  /// Returns true if `resumable` has been explicitly set.
+  package var hasResumable: Bool {self._resumable != nil}
+  /// Clears the value of `resumable`. Subsequent reads from it will return its default value.
+  package mutating func clearResumable() {self._resumable = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -382,6 +405,7 @@ package nonisolated struct Opentier_V1_RegenerateMessageRequest: Sendable {
   fileprivate var _conversationID: String? = nil
   fileprivate var _messageID: String? = nil
   fileprivate var _model: String? = nil
+  fileprivate var _resumable: Bool? = nil
 }
 
 /// One event of an answer, as in `StreamChatResponse`.
@@ -492,13 +516,121 @@ package nonisolated struct Opentier_V1_CancelChatResponse: Sendable {
   package init() {}
 }
 
+/// Which answer to go on reading, and from where.
+package nonisolated struct Opentier_V1_ResumeChatRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The answer's id, from `started`.
+  package var messageID: String {
+    get {_messageID ?? String()}
+    set {_messageID = newValue}
+  }
+  /// Returns true if `messageID` has been explicitly set.
+  package var hasMessageID: Bool {self._messageID != nil}
+  /// Clears the value of `messageID`. Subsequent reads from it will return its default value.
+  package mutating func clearMessageID() {self._messageID = nil}
+
+  /// The id of the last event that was seen; without it, from the first. Over REST the header `Last-Event-ID` sets it.
+  package var lastEventID: UInt32 {
+    get {_lastEventID ?? 0}
+    set {_lastEventID = newValue}
+  }
+  /// Returns true if `lastEventID` has been explicitly set.
+  package var hasLastEventID: Bool {self._lastEventID != nil}
+  /// Clears the value of `lastEventID`. Subsequent reads from it will return its default value.
+  package mutating func clearLastEventID() {self._lastEventID = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _messageID: String? = nil
+  fileprivate var _lastEventID: UInt32? = nil
+}
+
+/// One event of an answer, as in `StreamChatResponse`.
+package nonisolated struct Opentier_V1_ResumeChatResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The event. Over SSE its field's name is the event's name and its JSON is the data.
+  package var event: Opentier_V1_ResumeChatResponse.OneOf_Event? = nil
+
+  /// The first event.
+  package var started: Opentier_V1_ChatStarted {
+    get {
+      if case .started(let v)? = event {return v}
+      return Opentier_V1_ChatStarted()
+    }
+    set {event = .started(newValue)}
+  }
+
+  /// What the model was given, once.
+  package var sources: Opentier_V1_ChatSources {
+    get {
+      if case .sources(let v)? = event {return v}
+      return Opentier_V1_ChatSources()
+    }
+    set {event = .sources(newValue)}
+  }
+
+  /// A piece of the answer.
+  package var delta: Opentier_V1_ChatDelta {
+    get {
+      if case .delta(let v)? = event {return v}
+      return Opentier_V1_ChatDelta()
+    }
+    set {event = .delta(newValue)}
+  }
+
+  /// The last event of an answer that was given.
+  package var completed: Opentier_V1_ChatCompleted {
+    get {
+      if case .completed(let v)? = event {return v}
+      return Opentier_V1_ChatCompleted()
+    }
+    set {event = .completed(newValue)}
+  }
+
+  /// The last event of an answer that could not be given.
+  package var failed: Opentier_V1_ChatFailed {
+    get {
+      if case .failed(let v)? = event {return v}
+      return Opentier_V1_ChatFailed()
+    }
+    set {event = .failed(newValue)}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  /// The event. Over SSE its field's name is the event's name and its JSON is the data.
+  package nonisolated enum OneOf_Event: Equatable, Sendable {
+    /// The first event.
+    case started(Opentier_V1_ChatStarted)
+    /// What the model was given, once.
+    case sources(Opentier_V1_ChatSources)
+    /// A piece of the answer.
+    case delta(Opentier_V1_ChatDelta)
+    /// The last event of an answer that was given.
+    case completed(Opentier_V1_ChatCompleted)
+    /// The last event of an answer that could not be given.
+    case failed(Opentier_V1_ChatFailed)
+
+  }
+
+  package init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "opentier.v1"
 
 nonisolated extension Opentier_V1_StreamChatRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".StreamChatRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}message\0\u{3}conversation_id\0\u{3}parent_id\0\u{1}model\0\u{3}as_of\0\u{1}filters\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}message\0\u{3}conversation_id\0\u{3}parent_id\0\u{1}model\0\u{3}as_of\0\u{1}filters\0\u{1}resumable\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -512,6 +644,7 @@ nonisolated extension Opentier_V1_StreamChatRequest: SwiftProtobuf.Message, Swif
       case 4: try { try decoder.decodeSingularStringField(value: &self._model) }()
       case 5: try { try decoder.decodeSingularMessageField(value: &self._asOf) }()
       case 6: try { try decoder.decodeSingularMessageField(value: &self._filters) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self._resumable) }()
       default: break
       }
     }
@@ -540,6 +673,9 @@ nonisolated extension Opentier_V1_StreamChatRequest: SwiftProtobuf.Message, Swif
     try { if let v = self._filters {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     } }()
+    try { if let v = self._resumable {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 7)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -550,6 +686,7 @@ nonisolated extension Opentier_V1_StreamChatRequest: SwiftProtobuf.Message, Swif
     if lhs._model != rhs._model {return false}
     if lhs._asOf != rhs._asOf {return false}
     if lhs._filters != rhs._filters {return false}
+    if lhs._resumable != rhs._resumable {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -871,7 +1008,7 @@ nonisolated extension Opentier_V1_ChatFailed: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Opentier_V1_RegenerateMessageRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RegenerateMessageRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}conversation_id\0\u{3}message_id\0\u{1}model\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}conversation_id\0\u{3}message_id\0\u{1}model\0\u{1}resumable\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -882,6 +1019,7 @@ nonisolated extension Opentier_V1_RegenerateMessageRequest: SwiftProtobuf.Messag
       case 1: try { try decoder.decodeSingularStringField(value: &self._conversationID) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self._messageID) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self._model) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self._resumable) }()
       default: break
       }
     }
@@ -901,6 +1039,9 @@ nonisolated extension Opentier_V1_RegenerateMessageRequest: SwiftProtobuf.Messag
     try { if let v = self._model {
       try visitor.visitSingularStringField(value: v, fieldNumber: 3)
     } }()
+    try { if let v = self._resumable {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 4)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -908,6 +1049,7 @@ nonisolated extension Opentier_V1_RegenerateMessageRequest: SwiftProtobuf.Messag
     if lhs._conversationID != rhs._conversationID {return false}
     if lhs._messageID != rhs._messageID {return false}
     if lhs._model != rhs._model {return false}
+    if lhs._resumable != rhs._resumable {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1079,6 +1221,163 @@ nonisolated extension Opentier_V1_CancelChatResponse: SwiftProtobuf.Message, Swi
   }
 
   package static func ==(lhs: Opentier_V1_CancelChatResponse, rhs: Opentier_V1_CancelChatResponse) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_V1_ResumeChatRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ResumeChatRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}message_id\0\u{3}last_event_id\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._messageID) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self._lastEventID) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._messageID {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._lastEventID {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_V1_ResumeChatRequest, rhs: Opentier_V1_ResumeChatRequest) -> Bool {
+    if lhs._messageID != rhs._messageID {return false}
+    if lhs._lastEventID != rhs._lastEventID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_V1_ResumeChatResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ResumeChatResponse"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}started\0\u{1}sources\0\u{1}delta\0\u{1}completed\0\u{1}failed\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: Opentier_V1_ChatStarted?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .started(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .started(v)
+        }
+      }()
+      case 2: try {
+        var v: Opentier_V1_ChatSources?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .sources(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .sources(v)
+        }
+      }()
+      case 3: try {
+        var v: Opentier_V1_ChatDelta?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .delta(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .delta(v)
+        }
+      }()
+      case 4: try {
+        var v: Opentier_V1_ChatCompleted?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .completed(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .completed(v)
+        }
+      }()
+      case 5: try {
+        var v: Opentier_V1_ChatFailed?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .failed(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .failed(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    switch self.event {
+    case .started?: try {
+      guard case .started(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    }()
+    case .sources?: try {
+      guard case .sources(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    }()
+    case .delta?: try {
+      guard case .delta(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    }()
+    case .completed?: try {
+      guard case .completed(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    }()
+    case .failed?: try {
+      guard case .failed(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_V1_ResumeChatResponse, rhs: Opentier_V1_ResumeChatResponse) -> Bool {
+    if lhs.event != rhs.event {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

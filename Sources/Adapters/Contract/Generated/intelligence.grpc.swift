@@ -51,6 +51,19 @@ package enum Opentier_Intelligence_V1_IntelligenceService: Sendable {
                 type: .serverStreaming
             )
         }
+        /// Namespace for "ResumeChat" metadata.
+        package enum ResumeChat: Sendable {
+            /// Request type for "ResumeChat".
+            package typealias Input = Opentier_Intelligence_V1_ResumeChatRequest
+            /// Response type for "ResumeChat".
+            package typealias Output = Opentier_Intelligence_V1_ResumeChatResponse
+            /// Descriptor for "ResumeChat".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "opentier.intelligence.v1.IntelligenceService"),
+                method: "ResumeChat",
+                type: .serverStreaming
+            )
+        }
         /// Namespace for "CancelChat" metadata.
         package enum CancelChat: Sendable {
             /// Request type for "CancelChat".
@@ -107,6 +120,7 @@ package enum Opentier_Intelligence_V1_IntelligenceService: Sendable {
         package static let descriptors: [GRPCCore.MethodDescriptor] = [
             StreamChat.descriptor,
             RegenerateMessage.descriptor,
+            ResumeChat.descriptor,
             CancelChat.descriptor,
             Search.descriptor,
             Embed.descriptor,
@@ -179,6 +193,24 @@ extension Opentier_Intelligence_V1_IntelligenceService {
             request: GRPCCore.StreamingServerRequest<Opentier_Intelligence_V1_RegenerateMessageRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_RegenerateMessageResponse>
+
+        /// Handle the "ResumeChat" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Takes up the stream of an answer, as `opentier.v1.ChatService.ResumeChat` has it.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Opentier_Intelligence_V1_ResumeChatRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Opentier_Intelligence_V1_ResumeChatResponse` messages.
+        func resumeChat(
+            request: GRPCCore.StreamingServerRequest<Opentier_Intelligence_V1_ResumeChatRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_ResumeChatResponse>
 
         /// Handle the "CancelChat" method.
         ///
@@ -307,6 +339,24 @@ extension Opentier_Intelligence_V1_IntelligenceService {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_RegenerateMessageResponse>
 
+        /// Handle the "ResumeChat" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Takes up the stream of an answer, as `opentier.v1.ChatService.ResumeChat` has it.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Opentier_Intelligence_V1_ResumeChatRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Opentier_Intelligence_V1_ResumeChatResponse` messages.
+        func resumeChat(
+            request: GRPCCore.ServerRequest<Opentier_Intelligence_V1_ResumeChatRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_ResumeChatResponse>
+
         /// Handle the "CancelChat" method.
         ///
         /// > Source IDL Documentation:
@@ -434,6 +484,25 @@ extension Opentier_Intelligence_V1_IntelligenceService {
             context: GRPCCore.ServerContext
         ) async throws
 
+        /// Handle the "ResumeChat" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Takes up the stream of an answer, as `opentier.v1.ChatService.ResumeChat` has it.
+        ///
+        /// - Parameters:
+        ///   - request: A `Opentier_Intelligence_V1_ResumeChatRequest` message.
+        ///   - response: A response stream of `Opentier_Intelligence_V1_ResumeChatResponse` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        func resumeChat(
+            request: Opentier_Intelligence_V1_ResumeChatRequest,
+            response: GRPCCore.RPCWriter<Opentier_Intelligence_V1_ResumeChatResponse>,
+            context: GRPCCore.ServerContext
+        ) async throws
+
         /// Handle the "CancelChat" method.
         ///
         /// > Source IDL Documentation:
@@ -538,6 +607,17 @@ extension Opentier_Intelligence_V1_IntelligenceService.StreamingServiceProtocol 
             }
         )
         router.registerHandler(
+            forMethod: Opentier_Intelligence_V1_IntelligenceService.Method.ResumeChat.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Opentier_Intelligence_V1_ResumeChatRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Opentier_Intelligence_V1_ResumeChatResponse>(),
+            handler: { request, context in
+                try await self.resumeChat(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
             forMethod: Opentier_Intelligence_V1_IntelligenceService.Method.CancelChat.descriptor,
             deserializer: GRPCProtobuf.ProtobufDeserializer<Opentier_Intelligence_V1_CancelChatRequest>(),
             serializer: GRPCProtobuf.ProtobufSerializer<Opentier_Intelligence_V1_CancelChatResponse>(),
@@ -603,6 +683,17 @@ extension Opentier_Intelligence_V1_IntelligenceService.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_RegenerateMessageResponse> {
         let response = try await self.regenerateMessage(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return response
+    }
+
+    package func resumeChat(
+        request: GRPCCore.StreamingServerRequest<Opentier_Intelligence_V1_ResumeChatRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_ResumeChatResponse> {
+        let response = try await self.resumeChat(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -682,6 +773,23 @@ extension Opentier_Intelligence_V1_IntelligenceService.SimpleServiceProtocol {
             metadata: [:],
             producer: { writer in
                 try await self.regenerateMessage(
+                    request: request.message,
+                    response: writer,
+                    context: context
+                )
+                return [:]
+            }
+        )
+    }
+
+    package func resumeChat(
+        request: GRPCCore.ServerRequest<Opentier_Intelligence_V1_ResumeChatRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_ResumeChatResponse> {
+        return GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_ResumeChatResponse>(
+            metadata: [:],
+            producer: { writer in
+                try await self.resumeChat(
                     request: request.message,
                     response: writer,
                     context: context
@@ -804,6 +912,29 @@ extension Opentier_Intelligence_V1_IntelligenceService {
             deserializer: some GRPCCore.MessageDeserializer<Opentier_Intelligence_V1_RegenerateMessageResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Opentier_Intelligence_V1_RegenerateMessageResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ResumeChat" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Takes up the stream of an answer, as `opentier.v1.ChatService.ResumeChat` has it.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Opentier_Intelligence_V1_ResumeChatRequest` message.
+        ///   - serializer: A serializer for `Opentier_Intelligence_V1_ResumeChatRequest` messages.
+        ///   - deserializer: A deserializer for `Opentier_Intelligence_V1_ResumeChatResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func resumeChat<Result>(
+            request: GRPCCore.ClientRequest<Opentier_Intelligence_V1_ResumeChatRequest>,
+            serializer: some GRPCCore.MessageSerializer<Opentier_Intelligence_V1_ResumeChatRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Opentier_Intelligence_V1_ResumeChatResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Opentier_Intelligence_V1_ResumeChatResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
 
         /// Call the "CancelChat" method.
@@ -982,6 +1113,38 @@ extension Opentier_Intelligence_V1_IntelligenceService {
             try await self.client.serverStreaming(
                 request: request,
                 descriptor: Opentier_Intelligence_V1_IntelligenceService.Method.RegenerateMessage.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "ResumeChat" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Takes up the stream of an answer, as `opentier.v1.ChatService.ResumeChat` has it.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Opentier_Intelligence_V1_ResumeChatRequest` message.
+        ///   - serializer: A serializer for `Opentier_Intelligence_V1_ResumeChatRequest` messages.
+        ///   - deserializer: A deserializer for `Opentier_Intelligence_V1_ResumeChatResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func resumeChat<Result>(
+            request: GRPCCore.ClientRequest<Opentier_Intelligence_V1_ResumeChatRequest>,
+            serializer: some GRPCCore.MessageSerializer<Opentier_Intelligence_V1_ResumeChatRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Opentier_Intelligence_V1_ResumeChatResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Opentier_Intelligence_V1_ResumeChatResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.serverStreaming(
+                request: request,
+                descriptor: Opentier_Intelligence_V1_IntelligenceService.Method.ResumeChat.descriptor,
                 serializer: serializer,
                 deserializer: deserializer,
                 options: options,
@@ -1187,6 +1350,33 @@ extension Opentier_Intelligence_V1_IntelligenceService.ClientProtocol {
         )
     }
 
+    /// Call the "ResumeChat" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Takes up the stream of an answer, as `opentier.v1.ChatService.ResumeChat` has it.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Opentier_Intelligence_V1_ResumeChatRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func resumeChat<Result>(
+        request: GRPCCore.ClientRequest<Opentier_Intelligence_V1_ResumeChatRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Opentier_Intelligence_V1_ResumeChatResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        try await self.resumeChat(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Opentier_Intelligence_V1_ResumeChatRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Opentier_Intelligence_V1_ResumeChatResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
     /// Call the "CancelChat" method.
     ///
     /// > Source IDL Documentation:
@@ -1366,6 +1556,37 @@ extension Opentier_Intelligence_V1_IntelligenceService.ClientProtocol {
             metadata: metadata
         )
         return try await self.regenerateMessage(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ResumeChat" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Takes up the stream of an answer, as `opentier.v1.ChatService.ResumeChat` has it.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func resumeChat<Result>(
+        _ message: Opentier_Intelligence_V1_ResumeChatRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Opentier_Intelligence_V1_ResumeChatResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Opentier_Intelligence_V1_ResumeChatRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.resumeChat(
             request: request,
             options: options,
             onResponse: handleResponse

@@ -4,11 +4,18 @@ import SwiftProtobuf
 
 /// A stream's message that carries one event of an answer.
 protocol ChatEventMessage: Message {
-  init(_ event: ChatEvent)
-  init(failed failure: Opentier_V1_ChatFailed)
+  var started: Opentier_V1_ChatStarted { get set }
+  var sources: Opentier_V1_ChatSources { get set }
+  var delta: Opentier_V1_ChatDelta { get set }
+  var completed: Opentier_V1_ChatCompleted { get set }
+  var failed: Opentier_V1_ChatFailed { get set }
 }
 
-extension Opentier_V1_StreamChatResponse: ChatEventMessage {
+extension Opentier_V1_StreamChatResponse: ChatEventMessage {}
+extension Opentier_V1_RegenerateMessageResponse: ChatEventMessage {}
+extension Opentier_V1_ResumeChatResponse: ChatEventMessage {}
+
+extension ChatEventMessage {
   /// An event of the answer.
   init(_ event: ChatEvent) {
     self.init()
@@ -19,34 +26,8 @@ extension Opentier_V1_StreamChatResponse: ChatEventMessage {
     case .delta(let text): delta = Opentier_V1_ChatDelta(text)
     case .completed(let reason, let usage, let citations):
       completed = Opentier_V1_ChatCompleted(reason, usage, citations)
+    case .failed(let failure): failed = Opentier_V1_ChatFailed(ContractError(failure))
     }
-  }
-
-  /// The end of an answer that could not be given.
-  init(failed failure: Opentier_V1_ChatFailed) {
-    self.init()
-    failed = failure
-  }
-}
-
-extension Opentier_V1_RegenerateMessageResponse: ChatEventMessage {
-  /// An event of the answer.
-  init(_ event: ChatEvent) {
-    self.init()
-    switch event {
-    case .started(let conversation, let message, let question, let model):
-      started = Opentier_V1_ChatStarted(conversation: conversation, message: message, question: question, model: model)
-    case .sources(let sources): self.sources = Opentier_V1_ChatSources(sources)
-    case .delta(let text): delta = Opentier_V1_ChatDelta(text)
-    case .completed(let reason, let usage, let citations):
-      completed = Opentier_V1_ChatCompleted(reason, usage, citations)
-    }
-  }
-
-  /// The end of an answer that could not be given.
-  init(failed failure: Opentier_V1_ChatFailed) {
-    self.init()
-    failed = failure
   }
 }
 

@@ -18,7 +18,7 @@ extension StreamChat.Command {
       parentID: request.hasParentID ? try MessageID(field: "parentId", request.parentID) : nil,
       model: request.hasModel ? request.model : nil,
       asOf: request.hasAsOf ? try request.asOf.date("asOf") : nil,
-      filters: try SearchFilters(request.filters))
+      filters: try SearchFilters(request.filters), isResumable: request.resumable)
   }
 }
 
@@ -32,6 +32,7 @@ extension Opentier_V1_StreamChatRequest {
     if let name = command.model { model = name }
     if let time = command.asOf { asOf = Google_Protobuf_Timestamp(time) }
     if !command.filters.isEmpty { filters = Opentier_V1_SearchFilters(command.filters) }
+    if command.isResumable { resumable = true }
   }
 }
 
@@ -43,7 +44,7 @@ extension RegenerateMessage.Command {
     self.init(
       messageID: try MessageID(of: "message", request.messageID),
       conversationID: try ConversationID(of: "conversation", request.conversationID),
-      model: request.hasModel ? request.model : nil)
+      model: request.hasModel ? request.model : nil, isResumable: request.resumable)
   }
 }
 
@@ -54,6 +55,25 @@ extension Opentier_V1_RegenerateMessageRequest {
     messageID = command.messageID.description
     conversationID = command.conversationID.description
     if let name = command.model { model = name }
+    if command.isResumable { resumable = true }
+  }
+}
+
+extension ResumeChat.Command {
+  /// Reads where to go on.
+  ///
+  /// - Throws: `not_found` for an id that is none.
+  package init(_ request: Opentier_V1_ResumeChatRequest) throws(ContractError) {
+    self.init(messageID: try MessageID(of: "reply", request.messageID), lastEventID: Int(request.lastEventID))
+  }
+}
+
+extension Opentier_V1_ResumeChatRequest {
+  /// Says where to go on.
+  package init(_ command: ResumeChat.Command) {
+    self.init()
+    messageID = command.messageID.description
+    if command.lastEventID > 0 { lastEventID = UInt32(clamping: command.lastEventID) }
   }
 }
 

@@ -37,7 +37,7 @@ extension Opentier_Intelligence_V1_Caller {
 extension ChatEvent {
   /// Reads an event of an answer.
   ///
-  /// - Throws: the answer's own failure, or `internal` for what is no event.
+  /// - Throws: `internal` for what is no event.
   package init(_ message: Opentier_V1_StreamChatResponse) throws(ContractError) {
     switch message.event {
     case .started(let event):
@@ -60,7 +60,8 @@ extension ChatEvent {
           promptTokens: Int(event.usage.promptTokens), completionTokens: Int(event.usage.completionTokens)),
         citations: citations)
     case .failed(let event):
-      throw ContractError(ContractErrorCode(rawValue: event.code) ?? .unknown, event.message)
+      self = .failed(
+        UseCaseFailure(ContractError(ContractErrorCode(rawValue: event.code) ?? .unknown, event.message)))
     case nil: throw .unreadable("event")
     }
   }

@@ -76,18 +76,20 @@ package struct OpenAPIDocument: Sendable {
     let inPath = Set(PathTemplate(binding.path).names)
     let parameters = (message?.fields ?? []).filter { inPath.contains($0.jsonName) || !binding.verb.hasBody }
     if !parameters.isEmpty {
+      let headers: [OpenAPIValue] = binding.extra == .lastEventID ? [Self.lastEventID] : []
       members.append(
         (
           "parameters",
           .array(
-            parameters.map { field in
-              let isInPath = inPath.contains(field.jsonName)
-              return .object(
-                [
-                  ("name", .string(field.jsonName)), ("in", .string(isInPath ? "path" : "query")),
-                  ("required", .bool(isInPath)), ("schema", schemas.schema(of: field, isRequest: true)),
-                ] + OpenAPISchemas.description(field.comment))
-            })
+            headers
+              + parameters.map { field in
+                let isInPath = inPath.contains(field.jsonName)
+                return .object(
+                  [
+                    ("name", .string(field.jsonName)), ("in", .string(isInPath ? "path" : "query")),
+                    ("required", .bool(isInPath)), ("schema", schemas.schema(of: field, isRequest: true)),
+                  ] + OpenAPISchemas.description(field.comment))
+              })
         ))
     }
     if binding.verb.hasBody, let message, message.fields.contains(where: { !inPath.contains($0.jsonName) }) {
@@ -118,10 +120,11 @@ package struct OpenAPIDocument: Sendable {
     if binding.isStreaming {
       let events = message?.fields ?? []
       let lines = events.map { "- `\($0.name)`: \($0.comment)" }.joined(separator: "\n")
+      let start = binding.extra == .lastEventID ? "behind the last event that was seen" : "1"
       let schema: OpenAPIValue = .object([("oneOf", .array(events.map { schemas.reference($0.typeName) }))])
       return [
         "description": .string(
-          "Server-sent events with an `id` that counts up from 1. The schema is that of an event's data.\n\n\(lines)\n"
+          "Server-sent events with an `id` that counts up from \(start). The schema is that of an event's data.\n\n\(lines)\n"
             + "- `error`: The stream was broken off; the data is an `Error`."),
         "content": ["text/event-stream": ["schema": schema]],
       ]
@@ -150,6 +153,12 @@ package struct OpenAPIDocument: Sendable {
     answer carries `x-request-id`. The same methods answer on `POST /opentier.v1.SERVICE/METHOD` by the Connect \
     protocol, in JSON and binary, and by gRPC-Web; those that change nothing also by Connect's GET.
     """
+
+  private static let lastEventID: OpenAPIValue = [
+    "name": "Last-Event-ID", "in": "header", "required": false, "schema": ["type": "string"],
+    "description":
+      "The `id` of the last event that was seen; wins over `lastEventId`. `EventSource` sends it by itself.",
+  ]
 
   private static let upload: OpenAPIValue = [
     "type": "object",

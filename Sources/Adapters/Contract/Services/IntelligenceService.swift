@@ -60,6 +60,22 @@ package struct IntelligenceService: Opentier_Intelligence_V1_IntelligenceService
     }
   }
 
+  package func resumeChat(
+    request: Opentier_Intelligence_V1_ResumeChatRequest,
+    response: RPCWriter<Opentier_Intelligence_V1_ResumeChatResponse>, context: ServerContext
+  ) async throws {
+    try admit()
+    let caller = try Principal(request.caller)
+    let command = try ResumeChat.Command(request.request)
+    try await Self.answer { emit async throws(UseCaseFailure) in
+      try await intelligence.resume(command, caller, emit: emit)
+    } write: { event in
+      var message = Opentier_Intelligence_V1_ResumeChatResponse()
+      message.response = Opentier_V1_StreamChatResponse(event)
+      try await response.write(message)
+    }
+  }
+
   package func cancelChat(
     request: Opentier_Intelligence_V1_CancelChatRequest, context: ServerContext
   ) async throws -> Opentier_Intelligence_V1_CancelChatResponse {

@@ -33,6 +33,23 @@ struct RESTMessage: UnaryWire {
     return IncomingMessage(.encoded(Array(bytes.readableBytesView), .json), parameters: parameters)
   }
 
+  /// The id of the last event that a client has seen of the stream that it takes up, 0 for none; what is no number is
+  /// refused when the message is read.
+  var lastEventID: Int {
+    guard binding.extra == .lastEventID else { return 0 }
+    let given =
+      lastEventHeader ?? PercentEncoding.query(head.query)?.last { $0.name == Self.lastEventField }?.value
+    return given.flatMap { UInt32($0) }.map { Int($0) } ?? 0
+  }
+
+  /// What `Last-Event-ID` says, where the path takes it; a client without a last event may send it empty.
+  private var lastEventHeader: String? {
+    guard binding.extra == .lastEventID, let value = head.headers[.lastEventID], !value.isEmpty else { return nil }
+    return value
+  }
+
+  private static let lastEventField = "lastEventId"
+
   private func parameters() throws -> MessageParameters? {
     let names = PathTemplate(binding.path).names
     var path: [(name: String, value: String)] = []
@@ -40,12 +57,17 @@ struct RESTMessage: UnaryWire {
       guard let decoded = PercentEncoding.decode(value) else { throw HTTPRefusal.noSuchPath() }
       path.append((name, decoded))
     }
-    guard let query = PercentEncoding.query(head.query) else {
+    guard var query = PercentEncoding.query(head.query) else {
       throw ContractError(.invalidArgument, "the query is not percent-encoded UTF-8")
     }
     if binding.verb.hasBody, let first = query.first {
       let name = JSONText.quoted(String(first.name.prefix(100)))
       throw ContractError(.invalidArgument, "there is no query parameter \(name): fields go into the body")
+    }
+    if let last = lastEventHeader {
+      // A client that connects again by itself sends the header with an address that may hold an older one.
+      query.removeAll { $0.name == Self.lastEventField }
+      query.append((Self.lastEventField, last))
     }
     guard !path.isEmpty || !query.isEmpty else { return nil }
     return try MessageParameters(of: binding.input, path: path, query: query)

@@ -11,11 +11,13 @@ struct EventStream: MessageStream {
   /// How long the stream may be silent before a comment keeps it alive.
   let keepAliveInterval: Duration
   private let response: StreamedResponse
-  /// How many events have been sent, by the one task that produces them.
-  private let count = Counter()
+  /// The id of the last event that was sent, by the one task that produces them, or before on the stream that is taken
+  /// up.
+  private let count: Counter
 
   private final class Counter: Sendable {
-    private let value = Mutex(0)
+    private let value: Mutex<Int>
+    init(_ value: Int) { self.value = Mutex(value) }
     func next() -> Int {
       value.withLock { value in
         value += 1
@@ -30,6 +32,7 @@ struct EventStream: MessageStream {
   ) {
     self.wire = wire
     self.keepAliveInterval = keepAliveInterval
+    count = Counter(wire.lastEventID)
     var headers = headers
     headers[.contentType] = "text/event-stream"
     headers[.cacheControl] = "no-cache"
@@ -47,14 +50,15 @@ struct EventStream: MessageStream {
 
   func send(_ message: OutgoingMessage) async throws {
     guard let event = (message.message as? any StreamEvent)?.namedEvent else { return }
-    try await send(event.name, data: OutgoingMessage(event.payload).encoded(as: .json))
+    try await send(event.name, id: count.next(), data: OutgoingMessage(event.payload).encoded(as: .json))
   }
 
   /// Sends an event, and returns when the connection has taken it.
-  private func send(_ name: String, data: [UInt8]) async throws {
+  private func send(_ name: String, id: Int?, data: [UInt8]) async throws {
     var buffer = ByteBuffer()
     buffer.reserveCapacity(data.count + 64)
-    buffer.writeString("id: \(count.next())\nevent: \(name)\ndata: ")
+    if let id { buffer.writeString("id: \(id)\n") }
+    buffer.writeString("event: \(name)\ndata: ")
     // JSON as it is written here has no line breaks, which would need a `data:` of their own.
     buffer.writeBytes(data)
     buffer.writeString("\n\n")
@@ -67,8 +71,8 @@ struct EventStream: MessageStream {
     let answer = Answer(any: error)
     if response.isOpen {
       // The status is gone: an event of its own says what happened. (A failed answer of a model is no such case: it
-      // is the event `failed` of its stream.)
-      try await send("error", data: ContractError(any: error).json)
+      // is the event `failed` of its stream.) Without an id: a stream that can be taken up goes on behind the last event.
+      try await send("error", id: nil, data: ContractError(any: error).json)
       try await response.finish()
       return CallOutcome(status: 200, diagnosis: answer.diagnosis)
     }

@@ -51,8 +51,9 @@ final class StreamedResponse: @unchecked Sendable {
     if isDue { try await write(part) }
   }
 
-  /// Ends the stream.
+  /// Ends the stream, which may have no part.
   func finish() async throws {
+    if body == nil { try await send(ByteBuffer()) }
     guard let body else { return }
     try await body.finish(nil)
   }

@@ -2,7 +2,8 @@ package import Domain
 
 /// What a reader of a chat sees, in order: `started`, `sources`, any number of `delta`, `completed`.
 ///
-/// A failure ends the stream by being thrown; each wire says so in its own way.
+/// A failure ends the stream by being thrown; each wire says so in its own way. Of a resumable reply the failure is an
+/// event, `failed`, since it can be read again; what is thrown then ends this reading and not the reply.
 package enum ChatEvent: Hashable, Sendable {
   /// The question is stored; the reply will have this id.
   case started(conversationID: ConversationID, messageID: MessageID, userMessageID: MessageID, model: String)
@@ -12,6 +13,16 @@ package enum ChatEvent: Hashable, Sendable {
   case delta(String)
   /// The reply is stored.
   case completed(finishReason: FinishReason, usage: TokenUsage, citations: [Citation])
+  /// The reply could not be given, or not to its end; only of a resumable reply.
+  case failed(UseCaseFailure)
+
+  /// Whether no event follows.
+  package var isLast: Bool {
+    switch self {
+    case .started, .sources, .delta: false
+    case .completed, .failed: true
+    }
+  }
 }
 
 /// Takes the next event to the reader, and returns when it may have another.

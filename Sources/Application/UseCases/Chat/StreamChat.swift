@@ -20,11 +20,13 @@ package struct StreamChat: Sendable {
     package let asOf: Date?
     /// What narrows the search.
     package let filters: SearchFilters
+    /// Whether the reply goes on when its reader leaves, so that ``ResumeChat`` can take it up.
+    package let isResumable: Bool
 
     /// Makes a command.
     package init(
       message: String, conversationID: ConversationID? = nil, parentID: MessageID? = nil, model: String? = nil,
-      asOf: Date? = nil, filters: SearchFilters = SearchFilters()
+      asOf: Date? = nil, filters: SearchFilters = SearchFilters(), isResumable: Bool = false
     ) {
       self.message = message
       self.conversationID = conversationID
@@ -32,6 +34,7 @@ package struct StreamChat: Sendable {
       self.model = model
       self.asOf = asOf
       self.filters = filters
+      self.isResumable = isResumable
     }
   }
 
@@ -55,15 +58,20 @@ package struct StreamChat: Sendable {
       throw .invalid("parentId needs the conversationId that it is in")
     }
     let model = try write.model(named: command.model)
-    let (conversationID, history) = try await place(command, title: text, caller)
-    let question = ChatMessage(
-      id: makeID(), conversationID: conversationID, parentID: history.last?.id, role: .user, content: text,
-      createdAt: clock.now())
-    try await storing("conversation") { () async throws(StorageFailure) in
-      try await conversations.append(question, of: caller.owner)
+    let questionID: MessageID = makeID()
+    try await write.opening(isResumable: command.isResumable, caller) { reply throws(UseCaseFailure) in
+      let (conversationID, history) = try await place(command, title: text, caller)
+      let question = ChatMessage(
+        id: questionID, conversationID: conversationID, parentID: history.last?.id, role: .user, content: text,
+        createdAt: clock.now())
+      try await storing("conversation") { () async throws(StorageFailure) in
+        try await conversations.append(question, of: caller.owner)
+      }
+      return WriteReply.Order(
+        reply: reply, question: question, history: history, model: model, asOf: command.asOf, filters: command.filters)
+    } emit: { event throws(UseCaseFailure) in
+      try await emit(event)
     }
-    try await write(
-      to: question, history: history, model: model, asOf: command.asOf, filters: command.filters, caller, emit: emit)
   }
 
   /// The conversation to go on with, made where none is named, and the messages above the question.
@@ -102,12 +110,17 @@ package struct RegenerateMessage: Sendable {
     package let conversationID: ConversationID
     /// The model's name; `nil` takes the default.
     package let model: String?
+    /// Whether the reply goes on when its reader leaves, so that ``ResumeChat`` can take it up.
+    package let isResumable: Bool
 
     /// Makes a command.
-    package init(messageID: MessageID, conversationID: ConversationID, model: String? = nil) {
+    package init(
+      messageID: MessageID, conversationID: ConversationID, model: String? = nil, isResumable: Bool = false
+    ) {
       self.messageID = messageID
       self.conversationID = conversationID
       self.model = model
+      self.isResumable = isResumable
     }
   }
 
@@ -129,8 +142,12 @@ package struct RegenerateMessage: Sendable {
     guard reply.role == .assistant, let question = path.dropLast().last, question.role == .user else {
       throw .precondition("only a reply to a question can be written again")
     }
-    try await write(
-      to: question, history: Array(path.dropLast(2)), model: model, asOf: nil, filters: SearchFilters(), caller,
-      emit: emit)
+    try await write.opening(isResumable: command.isResumable, caller) { reply throws(UseCaseFailure) in
+      WriteReply.Order(
+        reply: reply, question: question, history: Array(path.dropLast(2)), model: model, asOf: nil,
+        filters: SearchFilters())
+    } emit: { event throws(UseCaseFailure) in
+      try await emit(event)
+    }
   }
 }

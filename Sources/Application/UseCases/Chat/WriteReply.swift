@@ -27,8 +27,21 @@ package struct WriteReply: Sendable {
   let counter: any TokenCounter
   let settings: Settings
   let replies: ActiveReplies
+  let desk: ReplyDesk
+  let follow: FollowReply
   let makeID: IDGenerator
   let clock: WallClock
+
+  /// What is to be written.
+  struct Order: Sendable {
+    let reply: LoggedReply
+    let question: ChatMessage
+    /// The messages above the question.
+    let history: [ChatMessage]
+    let model: any LanguageModel
+    let asOf: Date?
+    let filters: SearchFilters
+  }
 
   /// The model of a name.
   func model(named name: String?) throws(UseCaseFailure) -> any LanguageModel {
@@ -38,11 +51,41 @@ package struct WriteReply: Sendable {
     return model
   }
 
-  func callAsFunction(
-    to question: ChatMessage, history: [ChatMessage], model: any LanguageModel, asOf: Date?, filters: SearchFilters,
-    _ caller: Principal, emit: @escaping ChatEmitter
+  /// Enters a reply in the log, has its order made, and writes it: for its reader, or, when it is resumable, for
+  /// whoever reads it.
+  ///
+  /// - Parameter prepare: stores what comes before the reply; when it throws there is no reply.
+  func opening(
+    isResumable: Bool, _ caller: Principal, prepare: (LoggedReply) async throws(UseCaseFailure) -> Order,
+    emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
-    let draft = ReplyDraft(id: makeID(), question: question, model: model.name, owner: caller.owner)
+    let reply = LoggedReply(id: makeID(), owner: caller.owner, isResumable: isResumable)
+    try await desk.open(reply)
+    let order: Order
+    do throws(UseCaseFailure) { order = try await prepare(reply) } catch {
+      await desk.close(reply)
+      throw error
+    }
+    if isResumable {
+      // The desk closes it, when it has been written.
+      try await desk.start(reply) { record throws(UseCaseFailure) in
+        try await write(order, caller, emit: record)
+      }
+      return try await follow(reply.id, of: caller.owner, after: 0, emit: emit)
+    }
+    let result: Result<Void, UseCaseFailure>
+    do throws(UseCaseFailure) { result = .success(try await write(order, caller, emit: emit)) } catch {
+      result = .failure(error)
+    }
+    await desk.close(reply)
+    try result.get()
+  }
+
+  private func write(
+    _ order: Order, _ caller: Principal, emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure) {
+    let (question, model) = (order.question, order.model)
+    let draft = ReplyDraft(id: order.reply.id, question: question, model: model.name, owner: caller.owner)
     // An unstructured task, so that the reply can be cancelled by id as well as by its reader's leaving.
     let work = Task { () -> Result<ReplyEnd, UseCaseFailure> in
       do throws(UseCaseFailure) {
@@ -52,13 +95,13 @@ package struct WriteReply: Sendable {
             model: model.name))
         let query = SearchKnowledge.Query(
           text: String(question.content.prefix(SearchKnowledge.Query.maximumLength)),
-          limit: settings.maximumSources * 3, filters: filters, asOf: asOf)
+          limit: settings.maximumSources * 3, filters: order.filters, asOf: order.asOf)
         let hits = try await search(query, caller)
         let sources = ContextPacker.pack(
           hits, budget: settings.sourceTokens, maximumSources: settings.maximumSources, counter: counter)
         draft.setSources(sources)
         try await emit(.sources(sources))
-        return .success(try await generate(draft, history: history, sources: sources, model: model, emit: emit))
+        return .success(try await generate(draft, order, sources: sources, emit: emit))
       } catch {
         return .failure(error)
       }
@@ -74,19 +117,18 @@ package struct WriteReply: Sendable {
   }
 
   private func generate(
-    _ draft: ReplyDraft, history: [ChatMessage], sources: [Source], model: any LanguageModel,
-    emit: @escaping ChatEmitter
+    _ draft: ReplyDraft, _ order: Order, sources: [Source], emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) -> ReplyEnd {
     let messages = PromptComposer.compose(
-      history: history, question: draft.question.content, sources: sources, historyBudget: settings.historyTokens,
+      history: order.history, question: draft.question.content, sources: sources, historyBudget: settings.historyTokens,
       counter: counter
     ).map { ModelMessage(role: $0.role, content: $0.content) }
     draft.setPrompt(messages.map(\.content).joined(separator: "\n"))
     let request = ModelRequest(
       messages: messages, question: draft.question.content, sources: sources, maximumTokens: settings.replyTokens)
-    let limit = settings.maximumReplyBytes
+    let limit = limit(of: order.reply)
     do throws(ModelFailure) {
-      return try await model.reply(to: request) { part throws(ModelFailure) in
+      return try await order.model.reply(to: request) { part throws(ModelFailure) in
         let part = NullCharacter.dropped(from: part)
         guard !part.isEmpty else { return }
         guard draft.append(part, limit: limit) else { throw .cancelled }
@@ -96,6 +138,13 @@ package struct WriteReply: Sendable {
       if draft.isFull { return ReplyEnd(finishReason: .length, usage: nil) }
       throw UseCaseFailure(error)
     }
+  }
+
+  /// How much of a reply is kept: of a resumable one no more than its log holds.
+  private func limit(of reply: LoggedReply) -> ReplyDraft.Limit {
+    guard reply.isResumable else { return ReplyDraft.Limit(bytes: settings.maximumReplyBytes, parts: .max) }
+    return ReplyDraft.Limit(
+      bytes: min(settings.maximumReplyBytes, desk.settings.maximumBytes), parts: desk.settings.maximumEvents)
   }
 
   /// Stores the reply and tells the reader how it ended. Storing happens in a task of its own, which the reader's
@@ -143,7 +192,14 @@ private final class ReplyDraft: Sendable {
     var prompt = ""
     var text = ""
     var sources: [Source] = []
+    var parts = 0
     var isFull = false
+  }
+
+  /// How much of a reply is taken.
+  struct Limit: Sendable {
+    let bytes: Int
+    let parts: Int
   }
 
   let id: MessageID
@@ -166,12 +222,13 @@ private final class ReplyDraft: Sendable {
   func setPrompt(_ prompt: String) { state.withLock { $0.prompt = prompt } }
 
   /// Adds a part; `false` when it would go over the limit, and then nothing is added.
-  func append(_ part: String, limit: Int) -> Bool {
+  func append(_ part: String, limit: Limit) -> Bool {
     state.withLock { content in
-      guard content.text.utf8.count + part.utf8.count <= limit else {
+      guard content.text.utf8.count + part.utf8.count <= limit.bytes, content.parts < limit.parts else {
         content.isFull = true
         return false
       }
+      content.parts += 1
       content.text += part
       return true
     }

@@ -9,6 +9,7 @@ struct WireWorld: Sendable {
   let useCases: UseCases
   let model: ScriptedModel
   let storage = InMemoryStorage()
+  let replies = InMemoryReplyLog()
   let clock = MovableClock()
 
   init(model: ScriptedModel = ScriptedModel(.reply(["From what I read ", "[1]."]))) {
@@ -21,7 +22,7 @@ struct WireWorld: Sendable {
       World(
         users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
         submissions: storage.submissions, documents: storage.documents, jobQueue: storage.jobQueue,
-        jobs: storage.jobs, passages: storage.passages, outbox: storage.outbox,
+        jobs: storage.jobs, passages: storage.passages, replies: replies, outbox: storage.outbox,
         models: LanguageModelRegistry(models: [model], defaultName: model.name), embedder: CurrentEmbedder { nil },
         counter: ApproximateTokenCounter(), extractor: OneParagraph(), fetcher: NoFetcher(), hasher: PlainHasher(),
         secrets: RandomSecrets(), makeID: IDGenerator { ids.next() }, clock: WallClock { [clock] in clock.now }),

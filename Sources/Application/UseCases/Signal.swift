@@ -1,7 +1,8 @@
 import Synchronization
 
-/// Wakes the workers of this process when a job may be due; workers also look now and then, for jobs of others.
-package final class JobSignal: Sendable {
+/// Wakes those of this process who wait for something that may have happened: workers for a job, readers for an event.
+/// They also look now and then, for what other processes did.
+package final class Signal: Sendable {
   private struct State {
     var generation: UInt64 = 0
     var waiting: [UInt64: CheckedContinuation<Void, Never>] = [:]

@@ -1,0 +1,352 @@
+"""Resumable answers: a stream that was cut is taken up behind the last event that was seen, on any wire and any replica."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+
+from postgres import PRODUCTION, Database
+from stubs import Client, generate
+from support import Account, Call, Event, Provider, Reply, Server, chunk, error_of, events, running
+
+QUESTION = "Why does a river bend?"
+RIVER = "A river bends because its outer bank is worn away."
+WORDS = [f"word{number} " for number in range(1, 41)]
+WINDOW_SECONDS = 2
+
+
+def recites(pause: float = 0.02) -> Callable[[Call], None]:
+    """Says all words, one after the other."""
+
+    def behave(call: Call) -> None:
+        call.head()
+        for word in WORDS:
+            call.send(chunk(word))
+            if call.is_left(within=pause):
+                return
+        call.send(chunk(finish="stop"))
+        call.send(b"data: [DONE]\n\n")
+
+    return behave
+
+
+def patient(provider: Provider, more: str = "") -> str:
+    return provider.config(more).replace("timeout: 2s", "timeout: 60s")
+
+
+@pytest.fixture(scope="module")
+def ada(binary: Path, tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Account]:
+    config = patient(provider, f"chat: {{ resumeWindow: {WINDOW_SECONDS}s, maximumResumablePerUser: 3 }}\n")
+    with running(binary, tmp_path_factory.mktemp("resume"), config=config) as server:
+        ada = server.sign_up("ada")
+        ada.publish("Rivers", RIVER)
+        yield ada
+
+
+@pytest.fixture(scope="module")
+def contract(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    return generate(tmp_path_factory.mktemp("stubs"))
+
+
+def begin(account: Account, count: int = 8, **more: Any) -> list[Event]:
+    """The first events of a resumable answer whose connection is then cut."""
+    with account.open_stream("/chat", {"message": QUESTION, "resumable": True, **more}) as stream:
+        seen = list(itertools.islice(stream, count))
+        stream.leave()
+    return seen
+
+
+@contextlib.contextmanager
+def taking_up(account: Account, message: str, last: int | str | None) -> Iterator[httpx.Response]:
+    headers = {} if last is None else {"Last-Event-ID": str(last)}
+    with account.client() as client, client.stream("GET", f"/chat/{message}/events", headers=headers) as answer:
+        yield answer
+
+
+def resume(account: Account, message: str, last: int | str | None = None) -> list[Event]:
+    with taking_up(account, message, last) as answer:
+        if answer.status_code != 200:
+            answer.read()
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"] == "text/event-stream"
+        return list(events(answer.iter_lines()))
+
+
+def check_whole(found: list[Event]) -> Reply:
+    """No event twice, none missing, and the text is that of an answer that was not cut."""
+    assert [event.id for event in found] == [str(number) for number in range(1, len(found) + 1)]
+    reply = Reply(found)
+    assert reply.text == "".join(WORDS) and reply.end.name == "completed", reply.text
+    assert reply.end.data["finishReason"] == "stop"
+    return reply
+
+
+def message_of(seen: list[Event]) -> str:
+    return seen[0].data["messageId"]
+
+
+def refused(account: Account, message: str, last: int | str | None, status: int, code: str) -> str:
+    with taking_up(account, message, last) as answer:
+        answer.read()
+        return error_of(answer, status, code)
+
+
+def until(condition: Callable[[], bool], patience: float = 15) -> None:
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not happen within {patience} s"
+        time.sleep(0.02)
+
+
+# Over REST
+
+
+def test_a_resumable_answer_that_is_not_cut_is_an_answer_like_others(ada: Account, provider: Provider) -> None:
+    provider.behave = recites(0)
+    reply = ada.ask(QUESTION, resumable=True)
+    plain = ada.ask(QUESTION)
+    assert reply.text == plain.text == "".join(WORDS) and reply.end.data == plain.end.data
+
+
+def test_an_answer_that_was_cut_is_taken_up_without_a_gap(ada: Account, provider: Provider) -> None:
+    provider.behave = recites()
+    for count in (1, 2, 3, 20):
+        seen = begin(ada, count)
+        rest = resume(ada, message_of(seen), seen[-1].id)
+        reply = check_whole(seen + rest)
+        stored = ada.messages(reply.started["conversationId"])
+        assert stored[-1]["content"] == reply.text and stored[-1]["finishReason"] == "stop"
+
+
+def test_an_answer_may_be_cut_many_times(ada: Account, provider: Provider) -> None:
+    provider.behave = recites()
+    seen = begin(ada, 3)
+    while seen[-1].name != "completed":
+        with taking_up(ada, message_of(seen), seen[-1].id) as answer:
+            assert answer.status_code == 200
+            seen += itertools.islice(events(answer.iter_lines()), 5)
+    check_whole(seen)
+
+
+def test_an_answer_that_has_ended_is_read_again_from_anywhere(ada: Account, provider: Provider) -> None:
+    provider.behave = recites(0)
+    reply = ada.ask(QUESTION, resumable=True)
+    message = reply.started["messageId"]
+    assert resume(ada, message) == reply.events
+    assert resume(ada, message, 0) == reply.events
+    assert resume(ada, message, "") == reply.events
+    assert resume(ada, message, 10) == reply.events[10:]
+    assert resume(ada, message, len(reply.events)) == []
+    with ada.client() as client:
+        answer = client.get(f"/chat/{message}/events", params={"lastEventId": 10})
+        assert list(events(iter(answer.text.splitlines()))) == reply.events[10:]
+        # As EventSource does: the address is the old one, the header is new.
+        answer = client.get(
+            f"/chat/{message}/events", params={"lastEventId": 10}, headers={"Last-Event-ID": "12"})
+        assert list(events(iter(answer.text.splitlines()))) == reply.events[12:]
+
+
+def test_curl_resumes(ada: Account, provider: Provider, unavailable: Callable[[str], Any]) -> None:
+    if not (curl := shutil.which("curl")):
+        unavailable("there is no curl")
+    provider.behave = recites()
+    address = f"{ada.server.url}/api/v1/chat"
+    common = [curl, "-sN", "-H", f"Authorization: Bearer {ada.token}"]
+    body = json.dumps({"message": QUESTION, "resumable": True})
+    cut = subprocess.run(
+        [*common, "--max-time", "0.4", "-H", "Content-Type: application/json", "-d", body, address],
+        capture_output=True, text=True)
+    assert cut.returncode == 28
+    whole = cut.stdout[: cut.stdout.rindex("\n\n") + 2]
+    seen = list(events(iter(whole.splitlines())))
+    assert 2 < len(seen) < len(WORDS)
+    rest = subprocess.run(
+        [*common, "--max-time", "20", "-H", f"Last-Event-ID: {seen[-1].id}", f"{address}/{message_of(seen)}/events"],
+        capture_output=True, text=True, check=True)
+    check_whole(seen + list(events(iter(rest.stdout.splitlines()))))
+
+
+def test_a_regenerated_answer_is_taken_up_too(ada: Account, provider: Provider) -> None:
+    provider.behave = recites()
+    first = ada.ask(QUESTION)
+    path = f"/conversations/{first.started['conversationId']}/messages/{first.started['messageId']}/regenerate"
+    with ada.open_stream(path, {"resumable": True}) as stream:
+        seen = list(itertools.islice(stream, 5))
+    check_whole(seen + resume(ada, message_of(seen), seen[-1].id))
+
+
+def test_what_is_not_there_is_refused(ada: Account, provider: Provider) -> None:
+    provider.behave = recites(0)
+    reply = ada.ask(QUESTION, resumable=True)
+    message = reply.started["messageId"]
+    refused(ada, message, len(reply.events) + 1, 400, "invalid_argument")
+    for nonsense in ("x", "-1", "1.5", "99999999999"):
+        refused(ada, message, nonsense, 400, "invalid_argument")
+    refused(ada, "no-id", None, 404, "not_found")
+    refused(ada, "01234567-89ab-7def-8123-456789abcdef", 3, 404, "not_found")
+    bob = ada.server.sign_up(f"bob{time.monotonic_ns()}")
+    refused(bob, message, 3, 404, "not_found")
+    plain = ada.ask(QUESTION)
+    refused(ada, plain.started["messageId"], 3, 404, "not_found")
+    answer = httpx.get(f"{ada.server.url}/api/v1/chat/{message}/events")
+    error_of(answer, 401, "unauthenticated")
+
+
+def test_an_answer_that_nobody_reads_is_cancelled_after_the_window(ada: Account, provider: Provider) -> None:
+    provider.behave = provider.talks_until_left
+    seen = begin(ada, 5)
+    left_at = time.monotonic()
+    call = provider.calls[-1]
+    assert call.closed.wait(WINDOW_SECONDS + 5)
+    assert WINDOW_SECONDS - 0.7 < call.closed_at - left_at < WINDOW_SECONDS + 2.5
+    conversation = seen[0].data["conversationId"]
+    until(lambda: ada.messages(conversation)[-1]["role"] == "MESSAGE_ROLE_ASSISTANT")
+    stored = ada.messages(conversation)[-1]
+    assert stored["finishReason"] == "cancelled" and stored["content"].startswith("word1 word2 ")
+    refused(ada, message_of(seen), seen[-1].id, 404, "not_found")
+
+
+def test_an_answer_that_has_ended_expires_after_the_window(ada: Account, provider: Provider) -> None:
+    provider.behave = recites(0)
+    reply = ada.ask(QUESTION, resumable=True)
+    time.sleep(WINDOW_SECONDS + 0.5)
+    refused(ada, reply.started["messageId"], 3, 404, "not_found")
+
+
+def test_an_answer_that_is_not_resumable_is_cancelled_at_once(ada: Account, provider: Provider) -> None:
+    provider.behave = provider.talks_until_left
+    with ada.open_stream("/chat", {"message": QUESTION, "resumable": False}) as stream:
+        stream.until("delta")
+        left_at = stream.leave()
+    call = provider.calls[-1]
+    assert call.closed.wait(2) and call.closed_at - left_at < 1
+
+
+def test_a_second_reader_takes_over(ada: Account, provider: Provider) -> None:
+    provider.behave = recites()
+    with ada.open_stream("/chat", {"message": QUESTION, "resumable": True}) as stream:
+        seen = list(itertools.islice(stream, 5))
+        rest = resume(ada, message_of(seen), 5)
+        replaced = list(stream)
+    check_whole(seen + rest)
+    assert [event.name for event in replaced if event.name != "delta"] == []
+    assert len(replaced) < 10
+
+
+def test_a_cut_answer_can_be_cancelled(ada: Account, provider: Provider) -> None:
+    provider.behave = provider.talks_until_left
+    seen = begin(ada, 5)
+    ada.call("POST", f"/chat/{message_of(seen)}/cancel", json={})
+    rest = resume(ada, message_of(seen), 5)
+    assert rest[-1].name == "completed" and rest[-1].data["finishReason"] == "cancelled"
+    assert provider.calls[-1].closed.wait(2)
+
+
+def test_one_user_has_so_many_under_way_and_no_more(ada: Account, provider: Provider) -> None:
+    provider.behave = provider.talks_until_left
+    eve = ada.server.sign_up(f"eve{time.monotonic_ns()}")
+    open_ones = [begin(eve, 1) for _ in range(3)]
+    with eve.client() as client:
+        error_of(client.post("/chat", json={"message": QUESTION, "resumable": True}), 429, "resource_exhausted")
+    provider.behave = recites(0)
+    assert eve.ask(QUESTION).end.name == "completed"
+    for seen in open_ones:
+        eve.call("POST", f"/chat/{message_of(seen)}/cancel", json={})
+
+
+def test_a_server_that_is_told_to_stop_ends_its_answers(
+    binary: Path, tmp_path: Path, provider: Provider
+) -> None:
+    provider.behave = provider.talks_until_left
+    with running(binary, tmp_path, config=patient(provider)) as server:
+        seen = begin(server.sign_up("ada"), 5)
+        call = provider.calls[-1]
+        assert not call.closed.is_set()
+        assert server.terminate(patience=8) == 0
+        assert call.closed.wait(2)
+        stored = server.rows(
+            "SELECT finish_reason FROM chat_messages WHERE role = 'assistant' AND conversation_id = ?",
+            seen[0].data["conversationId"]) or server.rows(
+            "SELECT finish_reason FROM chat_messages WHERE role = 'assistant'")
+        assert stored == [("cancelled",)]
+
+
+# Over the other wires
+
+
+def test_grpc_resumes(ada: Account, provider: Provider, contract: ModuleType) -> None:
+    provider.behave = recites()
+    client = Client(contract, ada.server.grpc, ada.token)
+    try:
+        stream = client("Chat.StreamChat", message=QUESTION, resumable=True)
+        seen = list(itertools.islice(stream, 7))
+        stream.cancel()
+        message = seen[0].started.message_id
+        rest = list(client("Chat.ResumeChat", message_id=message, last_event_id=7))
+        names = [event.WhichOneof("event") for event in seen + rest]
+        assert names == ["started", "sources"] + ["delta"] * len(WORDS) + ["completed"]
+        assert "".join(event.delta.text for event in seen + rest) == "".join(WORDS)
+        for identifier, last, code in [
+            (message, 99, grpc.StatusCode.INVALID_ARGUMENT), ("no-id", 0, grpc.StatusCode.NOT_FOUND),
+        ]:
+            with pytest.raises(grpc.RpcError) as failure:
+                list(client("Chat.ResumeChat", message_id=identifier, last_event_id=last))
+            assert failure.value.code() == code
+    finally:
+        client.close()
+
+
+def envelope(message: dict[str, Any]) -> bytes:
+    data = json.dumps(message).encode()
+    return bytes([0]) + len(data).to_bytes(4, "big") + data
+
+
+def envelopes(response: http.client.HTTPResponse) -> Iterator[tuple[int, dict[str, Any]]]:
+    while head := response.read(5):
+        yield head[0], json.loads(response.read(int.from_bytes(head[1:], "big")))
+
+
+@contextlib.contextmanager
+def connect(account: Account, method: str, message: dict[str, Any]) -> Iterator[Iterator[tuple[int, dict[str, Any]]]]:
+    connection = http.client.HTTPConnection(*account.server.address, timeout=30)
+    try:
+        connection.request(
+            "POST", f"/opentier.v1.ChatService/{method}", envelope(message),
+            {"Authorization": f"Bearer {account.token}", "Content-Type": "application/connect+json"})
+        response = connection.getresponse()
+        assert response.status == 200
+        yield envelopes(response)
+    finally:
+        connection.close()
+
+
+def test_connect_resumes(ada: Account, provider: Provider) -> None:
+    provider.behave = recites()
+    with connect(ada, "StreamChat", {"message": QUESTION, "resumable": True}) as stream:
+        seen = [message for _, message in itertools.islice(stream, 7)]
+    message = seen[0]["started"]["messageId"]
+    with connect(ada, "ResumeChat", {"messageId": message, "lastEventId": 7}) as stream:
+        *rest, (flags, end) = stream
+    assert flags == 2 and end == {}
+    found = seen + [message for _, message in rest]
+    assert [next(iter(event)) for event in found] == ["started", "sources"] + ["delta"] * len(WORDS) + ["completed"]
+    assert "".join(event["delta"]["text"] for event in found if "delta" in event) == "".join(WORDS)
+    with connect(ada, "ResumeChat", {"messageId": message, "lastEventId": 99}) as stream:
+        [(flags, end)] = stream
+    assert flags == 2 and end["error"]["code"] == "invalid_argument"
