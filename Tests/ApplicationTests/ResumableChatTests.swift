@@ -38,13 +38,7 @@ struct ResumableChatTests {
 
   @Test("a reply that nobody reads is cancelled when the window has passed, and then it is gone")
   func abandoned() async throws {
-    let model = StepModel()
-    let world = Self.world(model)
-    let ada = try await world.signUp("ada")
-    let log = ChatLog()
-    let chat = Self.ask(world, ada, log)
-    model.say("half ")
-    try await eventually { log.text == "half " }
+    let (world, model, ada, log, chat) = try await Self.halfWritten()
     for _ in 0..<20 {
       // Less than makes the writer silent; the reader says meanwhile that it is there.
       world.clock.advance(4)
@@ -151,13 +145,7 @@ struct ResumableChatTests {
 
   @Test("cancelling by id ends a reply that nobody reads at the moment")
   func cancelled() async throws {
-    let model = StepModel()
-    let world = Self.world(model)
-    let ada = try await world.signUp("ada")
-    let log = ChatLog()
-    let chat = Self.ask(world, ada, log)
-    model.say("half ")
-    try await eventually { log.text == "half " }
+    let (world, model, ada, log, chat) = try await Self.halfWritten()
     chat.cancel()
     let reply = try required(log.started).reply
     try await world.useCases.cancelChat(reply, ada)
@@ -230,14 +218,8 @@ struct ResumableChatTests {
 
   @Test("a desk that is stopped ends its replies, stores them, and begins no other")
   func stopped() async throws {
-    let model = StepModel()
-    let world = Self.world(model)
-    let ada = try await world.signUp("ada")
+    let (world, _, ada, log, chat) = try await Self.halfWritten()
     let running = Task { await world.useCases.desk.run() }
-    let log = ChatLog()
-    let chat = Self.ask(world, ada, log)
-    model.say("half ")
-    try await eventually { log.text == "half " }
     world.useCases.desk.stop()
     await running.value
     try await chat.value
@@ -280,6 +262,18 @@ struct ResumableChatTests {
       settings.desk.readerInterval = .milliseconds(5)
       change(&settings)
     }
+  }
+
+  /// An answer that has got as far as "half ".
+  private static func halfWritten() async throws -> (TestWorld, StepModel, Principal, ChatLog, Task<Void, any Error>) {
+    let model = StepModel()
+    let world = world(model)
+    let ada = try await world.signUp("ada")
+    let log = ChatLog()
+    let chat = ask(world, ada, log)
+    model.say("half ")
+    try await eventually { log.text == "half " }
+    return (world, model, ada, log, chat)
   }
 
   private static func ask(_ world: TestWorld, _ caller: Principal, _ log: ChatLog) -> Task<Void, any Error> {

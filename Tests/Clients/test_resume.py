@@ -6,11 +6,8 @@ import contextlib
 import http.client
 import itertools
 import json
-import os
 import shutil
-import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +18,7 @@ import grpc
 import httpx
 import pytest
 
-from postgres import PRODUCTION, Database
+from postgres import Database
 from stubs import Client, generate
 from support import Account, Call, Event, Provider, Reply, Server, chunk, error_of, events, running
 
@@ -350,3 +347,117 @@ def test_connect_resumes(ada: Account, provider: Provider) -> None:
     with connect(ada, "ResumeChat", {"messageId": message, "lastEventId": 99}) as stream:
         [(flags, end)] = stream
     assert flags == 2 and end["error"]["code"] == "invalid_argument"
+
+
+# In production
+
+
+@pytest.fixture
+def replicas(
+    start_replica: Callable[..., Server], postgres: Database, provider: Provider
+) -> Callable[[int], list[Server]]:
+    """Starts replicas over one database."""
+
+    def start(count: int) -> list[Server]:
+        return [start_replica(postgres.url, patient(provider)) for _ in range(count)]
+
+    return start
+
+
+def test_a_stream_that_was_cut_on_one_replica_is_taken_up_on_another(
+    replicas: Callable[[int], list[Server]], provider: Provider, postgres: Database
+) -> None:
+    first, second = replicas(2)
+    ada = first.sign_up("ada")
+    provider.behave = recites()
+    for _ in range(3):
+        seen = begin(ada, 8)
+        check_whole(seen + resume(ada.at(second), message_of(seen), seen[-1].id))
+    # And while both go on: the reader on the first replica is told at once.
+    with ada.open_stream("/chat", {"message": QUESTION, "resumable": True}) as stream:
+        seen = list(itertools.islice(stream, 5))
+        rest = resume(ada.at(second), message_of(seen), 5)
+        replaced = list(stream)
+    check_whole(seen + rest)
+    assert len(replaced) < 20 and all(event.name == "delta" for event in replaced)
+    whole = ada.at(second).ask(QUESTION, resumable=True)
+    assert resume(ada, whole.started["messageId"]) == whole.events
+    refused(first.sign_up("bob"), message_of(seen), 3, 404, "not_found")
+
+
+def test_readers_of_a_replica_that_was_killed_are_told(
+    replicas: Callable[[int], list[Server]], provider: Provider
+) -> None:
+    first, second = replicas(2)
+    ada = first.sign_up("ada")
+    provider.behave = provider.talks_until_left
+    seen = begin(ada, 5)
+    with taking_up(ada.at(second), message_of(seen), 5) as answer:
+        stream = events(answer.iter_lines())
+        seen += itertools.islice(stream, 5)
+        first.kill()
+        killed_at = time.monotonic()
+        seen += stream
+        assert time.monotonic() - killed_at < 12
+    assert seen[-1].name == "failed" and seen[-1].data["code"] == "unavailable"
+    assert [event.id for event in seen] == [str(number) for number in range(1, len(seen) + 1)]
+    assert resume(ada.at(second), message_of(seen)) == seen
+
+
+@pytest.mark.parametrize("resumable", [True, False])
+def test_an_answer_is_cancelled_on_another_replica(
+    replicas: Callable[[int], list[Server]], provider: Provider, resumable: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = replicas(2)
+    ada = first.sign_up("ada")
+    bob = first.sign_up("bob")
+    provider.behave = provider.talks_until_left
+    milliseconds = []
+    for _ in range(10):
+        with ada.open_stream("/chat", {"message": QUESTION, "resumable": resumable}) as stream:
+            message = stream.until("started").data["messageId"]
+            stream.until("delta")
+            with bob.at(second).client() as client:
+                error_of(client.post(f"/chat/{message}/cancel", json={}), 404, "not_found")
+            call = provider.calls[-1]
+            cancelled_at = time.monotonic()
+            ada.at(second).call("POST", f"/chat/{message}/cancel", json={})
+            assert call.closed.wait(5)
+            milliseconds.append((call.closed_at - cancelled_at) * 1000)
+            assert stream.until("completed").data["finishReason"] == "cancelled"
+        ada.at(second).call("POST", f"/chat/{message}/cancel", 404, json={})
+    with capsys.disabled():
+        print(f"\nthe provider's call ended: {sorted(round(each) for each in milliseconds)} ms after the other's cancel")
+    assert sorted(milliseconds)[len(milliseconds) // 2] < 500
+
+
+def test_a_replica_that_is_stopped_ends_its_answers_for_readers_elsewhere(
+    replicas: Callable[[int], list[Server]], provider: Provider
+) -> None:
+    first, second = replicas(2)
+    ada = first.sign_up("ada")
+    provider.behave = provider.talks_until_left
+    seen = begin(ada, 5)
+    with taking_up(ada.at(second), message_of(seen), 5) as answer:
+        stream = events(answer.iter_lines())
+        next(stream)
+        assert first.terminate(patience=10) == 0
+        *_, last = stream
+    assert last.name == "completed" and last.data["finishReason"] == "cancelled"
+
+
+def test_replies_leave_nothing_in_the_database(
+    start_replica: Callable[..., Server], postgres: Database, provider: Provider
+) -> None:
+    replica = start_replica(postgres.url, patient(provider, f"chat: {{ resumeWindow: {WINDOW_SECONDS}s }}\n"))
+    ada = replica.sign_up("ada")
+    provider.behave = recites(0)
+    ada.ask(QUESTION)
+    assert postgres.value("SELECT count(*) FROM chat_replies") == 0
+    seen = begin(ada, 5)
+    whole = resume(ada, message_of(seen), 0)
+    rows = postgres.rows("SELECT number, event FROM chat_reply_events ORDER BY number")
+    assert [number for number, _ in rows] == list(range(1, len(whole) + 1))
+    assert [event["delta"] for _, event in rows if "delta" in event] == WORDS
+    until(lambda: postgres.value("SELECT count(*) FROM chat_replies") == 0, 40)
+    assert postgres.value("SELECT count(*) FROM chat_reply_events") == 0

@@ -20,6 +20,8 @@ package struct PostgresStorage: Sendable {
   package let jobs: any JobRepository
   /// The chunks, for search.
   package let passages: any PassageIndex
+  /// The answers that are being written, and the events of those that can be taken up.
+  package let replies: any ReplyLog
   /// The events, for whoever hands them on.
   package let outbox: any EventOutbox
 
@@ -42,6 +44,7 @@ package struct PostgresStorage: Sendable {
     jobQueue = PostgresJobQueue(database)
     jobs = PostgresJobRepository(database)
     passages = PostgresPassageIndex(database, settings: search)
+    replies = PostgresReplyLog(database)
     outbox = PostgresEventOutbox(database)
     do throws(StorageFailure) {
       try await checkConnection()

@@ -84,6 +84,10 @@ struct ComposedServer {
       count: assembly.configuration.ingestion.workers, name: "\(ProcessInfo.processInfo.hostName)-\(getpid())",
       logger: logger)
     guard let listener = assembly.storage.listener else { return [workers, replies] }
-    return [JobListener(listener: listener, signal: assembly.useCases.signal, logger: logger), workers, replies]
+    return [
+      ReplicaListener(
+        listener: listener, signal: assembly.useCases.signal, desk: assembly.useCases.desk, logger: logger),
+      workers, replies,
+    ]
   }
 }

@@ -44,7 +44,8 @@ struct PostgresOpening {
     do throws(StorageFailure) {
       let storage = try await PostgresStorage(configuration: pool, search: search, diagnostics: diagnostics)
       let listener = PostgresListener(
-        configuration: pool, channels: [PostgresJobQueue.channel], diagnostics: diagnostics)
+        configuration: pool, channels: [PostgresJobQueue.channel, PostgresReplyLog.channel],
+        diagnostics: diagnostics)
       return Storage(storage, listener: listener)
     } catch {
       throw CommandFailure(.unavailable, error.words)

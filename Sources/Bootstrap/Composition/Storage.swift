@@ -88,7 +88,7 @@ struct Storage: Sendable {
     jobQueue = storage.jobQueue
     jobs = storage.jobs
     passages = storage.passages
-    replies = InMemoryReplyLog()
+    replies = storage.replies
     outbox = storage.outbox
     check = { try await storage.checkConnection() }
     warm = { _ in }

@@ -17,6 +17,9 @@ enum StorageUnderTest: CaseIterable, CustomTestStringConvertible, Sendable {
   /// stays and fails.
   static var all: [Self] { allCases.filter { $0 != .postgres || PostgresTestServer.isWanted } }
 
+  /// Those that keep replies of their own.
+  static var withReplies: [Self] { all.filter { $0 != .sqlite } }
+
   var testDescription: String {
     switch self {
     case .memory: "in memory"
@@ -75,6 +78,8 @@ struct OpenStorage: Sendable {
   let jobs: any JobRepository
   let passages: any PassageIndex
   let outbox: any EventOutbox
+  /// SQLite keeps none: beside it the server takes the one in memory.
+  let replies: any ReplyLog
 
   init(_ storage: InMemoryStorage) {
     users = storage.users
@@ -86,6 +91,7 @@ struct OpenStorage: Sendable {
     jobs = storage.jobs
     passages = storage.passages
     outbox = storage.outbox
+    replies = InMemoryReplyLog()
   }
 
   init(_ storage: SQLiteStorage) {
@@ -98,6 +104,7 @@ struct OpenStorage: Sendable {
     jobs = storage.jobs
     passages = storage.passages
     outbox = storage.outbox
+    replies = InMemoryReplyLog()
   }
 
   init(_ storage: PostgresStorage) {
@@ -110,6 +117,7 @@ struct OpenStorage: Sendable {
     jobs = storage.jobs
     passages = storage.passages
     outbox = storage.outbox
+    replies = storage.replies
   }
 }
 

@@ -14,7 +14,8 @@ enum ConstraintNames {
 
   private static let prefixes: [(prefix: String, name: String)] = [
     ("users_", "user"), ("sessions_", "session"), ("conversations_", "conversation"),
-    ("chat_messages_", "message"), ("knowledge_submissions_", "submission"), ("submission_payloads_", "submission"),
+    ("chat_messages_", "message"), ("chat_replies_", "reply"), ("chat_reply_events_", "event"),
+    ("knowledge_submissions_", "submission"), ("submission_payloads_", "submission"),
     ("document_revisions_", "revision"), ("document_chunks_", "chunk"), ("documents_", "document"),
     ("ingestion_jobs_", "job"), ("outbox_", "event"), ("accounts_", "account"), ("api_keys_", "key"),
   ]

@@ -90,6 +90,6 @@ package struct PostgresConversationRepository: ConversationRepository {
 }
 
 extension Owner {
-  /// What holds for the rows of `conversations` that are the owner's.
-  fileprivate var condition: SQL { "organization_id = \(organizationID) AND user_id = \(userID.description)" }
+  /// What holds for the rows of `conversations`, and of `chat_replies`, that are the owner's.
+  var condition: SQL { "organization_id = \(organizationID) AND user_id = \(userID.description)" }
 }
