@@ -16,7 +16,7 @@ export class ApiError extends Error {
 const unreachable =
   'The server cannot be reached. Check that it is running and that you are connected, then try again.';
 
-async function request(method, path, { json, form, query, signal, headers = {} } = {}) {
+async function request(method, path, { json, form, query, signal, headers = {}, keepalive = false } = {}) {
   const url = new URL(`/api/v1${path}`, location.origin);
   for (const [name, value] of Object.entries(query ?? {})) {
     if (value !== undefined && value !== null && value !== '') url.searchParams.set(name, value);
@@ -28,7 +28,7 @@ async function request(method, path, { json, form, query, signal, headers = {} }
   let response;
   try {
     response = await fetch(url, {
-      method, headers: all, signal, cache: 'no-store', body: json !== undefined ? JSON.stringify(json) : form,
+      method, headers: all, signal, keepalive, cache: 'no-store', body: json !== undefined ? JSON.stringify(json) : form,
     });
   } catch (error) {
     if (error.name === 'AbortError') throw error;

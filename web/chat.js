@@ -1,7 +1,8 @@
 // A conversation: questions, streamed answers, and the panel with their sources.
 
 import { announce, button, el, fill, iconButton, loading, notice } from './dom.js';
-import { ApiError, call, listAll, sentence, stream } from './api.js';
+import { ApiError, call, listAll, sentence } from './api.js';
+import { answerOf, cancelAnswer } from './answer.js';
 import { messageOf, sourceOf } from './contract.js';
 import { MessageTree } from './tree.js';
 import { addressOf, go, settle } from './router.js';
@@ -12,7 +13,8 @@ import './source-panel.js';
 class Chat extends HTMLElement {
   #conversation = '';
   #tree = new MessageTree();
-  #abort = null;
+  // The answer that is being read: `{ abort, messageId, stopped }`.
+  #run = null;
   #log = el('div', { class: 'log', role: 'log', tabindex: '0', 'aria-label': 'Conversation' });
   #bar = el('div', { class: 'chat-bar' });
   #composer = el('ot-composer');
@@ -23,7 +25,7 @@ class Chat extends HTMLElement {
     this.#composer.setAttribute('conversation', this.#conversation);
     fill(this, el('div', { class: 'thread' }, this.#bar, this.#log, this.#composer), this.#panel);
     this.#composer.addEventListener('ask', (event) => this.#ask(event.detail));
-    this.#composer.addEventListener('stop', () => this.#abort?.abort());
+    this.#composer.addEventListener('stop', () => this.#stop());
     this.#log.addEventListener('opensource', (event) => this.#panel.open(event.detail.spans, event.detail.opener));
     this.#log.addEventListener('regenerate', (event) => this.#regenerate(event.target.message));
     this.#log.addEventListener('choose', (event) => this.#choose(event.target.message, event.detail));
@@ -35,7 +37,7 @@ class Chat extends HTMLElement {
   }
 
   disconnectedCallback() {
-    this.#abort?.abort();
+    this.#stop();
   }
 
   #welcome() {
@@ -115,34 +117,57 @@ class Chat extends HTMLElement {
   }
 
   #regenerate(message) {
-    if (this.#abort) return null;
+    if (this.#run) return null;
     const [conversation, id] = [this.#conversation, message.id].map(encodeURIComponent);
     return this.#stream(`/conversations/${conversation}/messages/${id}/regenerate`, {}, () => message.parentId);
   }
 
   /** Runs one answer; `place` is told when the server has taken the request and names the new answer's parent. */
   async #stream(path, json, place) {
-    const abort = new AbortController();
-    this.#abort = abort;
+    const run = { abort: new AbortController(), messageId: '', stopped: false };
+    this.#run = run;
     this.#composer.streaming(true);
     this.#log.setAttribute('aria-busy', 'true');
     let node = null;
-    let ended = false;
     try {
-      for await (const { type, message } of stream('POST', path, { json, signal: abort.signal })) {
-        if (type === 'started') node = this.#started(message, place(message));
+      const options = {
+        signal: run.abort.signal,
+        lost: () => announce('The connection was lost. Trying again.'),
+        found: () => announce('The connection is back.'),
+      };
+      for await (const { type, message } of answerOf(path, json, options)) {
+        if (type === 'started') {
+          run.messageId = message.messageId;
+          node = this.#started(message, place(message));
+          if (run.stopped) this.#stop();
+        }
         else if (type === 'sources') node?.sources((message.sources ?? []).map(sourceOf));
         else if (type === 'delta') node?.delta(message.text ?? '');
-        else if (type === 'completed') ended = this.#completed(node, message);
+        else if (type === 'completed') this.#completed(node, message);
         else if (type === 'failed') throw new ApiError(message.code, sentence(message.message ?? 'The answer failed'));
       }
-      if (!ended) throw new ApiError('unavailable', 'The connection was lost before the answer was complete.');
     } catch (error) {
       this.#interrupted(node, error);
     } finally {
-      this.#abort = null;
+      this.#run = null;
       this.#composer.streaming(false);
       this.#log.removeAttribute('aria-busy');
+    }
+  }
+
+  /**
+   * Stops the answer. Leaving is not enough, as the server would wait for the reader to come back; what has not begun yet
+   * is stopped as soon as it is known by its id.
+   */
+  #stop() {
+    const run = this.#run;
+    if (!run) return;
+    run.stopped = true;
+    if (run.messageId) {
+      cancelAnswer(run.messageId).catch((error) => this.#composer.failed(error));
+      run.abort.abort();
+    } else {
+      setTimeout(() => run.abort.abort(), 3000);
     }
   }
 
@@ -168,7 +193,6 @@ class Chat extends HTMLElement {
     node.message.citations = (citations ?? []).map(sourceOf);
     this.#finish(node, finishReason ?? 'stop');
     announce(finishReason === 'cancelled' ? 'The answer was stopped.' : 'The answer is complete.');
-    return true;
   }
 
   #interrupted(node, error) {

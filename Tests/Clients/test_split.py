@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import signal
 import socket
 import statistics
 import subprocess
@@ -17,7 +19,9 @@ import httpx
 import pytest
 
 from postgres import Database, PRODUCTION, production
-from support import QUICK, Account, Call, Provider, Server, check_quotations, chunk, clean_environment, error_of
+from resuming import begin, check_whole, message_of, recites, refused, resume, taking_up
+from support import (
+    QUICK, Account, Call, Provider, Server, check_quotations, chunk, clean_environment, error_of, events)
 
 AIM_MILLISECONDS = 100
 BOUND_SECONDS = 2.0
@@ -380,3 +384,75 @@ def test_sigterm_ends_both_halves_in_mid_stream(halves: Callable[..., Halves], p
         stream.until("delta")
         assert split.gateway.terminate() == 0
     assert split.intelligence[0].terminate() == 0
+
+
+# Resumable answers
+
+
+def test_a_cut_stream_is_taken_up_from_the_process_that_writes_it(
+    halves: Callable[..., Halves], provider: Provider
+) -> None:
+    split = halves(intelligence=3)
+    gateway = started(split)
+    ada = gateway.sign_up("ada")
+    until(lambda: checks(gateway)[1]["intelligence"]["detail"] == "3 of 3 processes serve")
+    provider.behave = recites()
+    # Each process has a log of its own: one after the other writes, and the gateway finds each.
+    for _ in range(3):
+        seen = begin(ada, 8)
+        check_whole(seen + resume(ada, message_of(seen), seen[-1].id))
+    refused(ada, message_of(seen), 99, 400, "invalid_argument")
+    refused(gateway.sign_up("bob"), message_of(seen), 1, 404, "not_found")
+    provider.behave = provider.talks_until_left
+    seen = begin(ada, 4)
+    ada.call("POST", f"/chat/{message_of(seen)}/cancel", json={})
+    assert provider.calls[-1].closed.wait(BOUND_SECONDS)
+    assert resume(ada, message_of(seen), 4)[-1].data["finishReason"] == "cancelled"
+
+
+def test_an_answer_outlives_the_gateway(halves: Callable[..., Halves], provider: Provider) -> None:
+    split = halves()
+    gateway = started(split)
+    ada = gateway.sign_up("ada")
+    provider.behave = recites(0.05)
+    with ada.open_stream("/chat", {"message": "Why does a river bend?", "resumable": True}) as stream:
+        seen = list(itertools.islice(stream, 8))
+        gateway.kill()
+    gateway.start()
+    check_whole(seen + resume(ada.at(gateway), message_of(seen), seen[-1].id))
+
+
+def test_a_cut_stream_is_taken_up_from_any_process_over_postgresql(
+    halves: Callable[..., Halves], provider: Provider, postgres: Database
+) -> None:
+    split = halves(intelligence=2, profile="production", environment=production(postgres.url))
+    gateway = started(split)
+    ada = gateway.sign_up("ada")
+    until(lambda: checks(gateway)[1]["intelligence"]["detail"] == "2 of 2 processes serve")
+    provider.behave = recites()
+    for _ in range(2):
+        seen = begin(ada, 8)
+        check_whole(seen + resume(ada, message_of(seen), seen[-1].id))
+    # The process that writes is killed: the reader learns it from the other.
+    provider.behave = provider.talks_until_left
+    seen = begin(ada, 5)
+    [writer] = [half for half in split.intelligence if message_is_written_by(half, seen, postgres)]
+    writer.kill()
+    with taking_up(ada, message_of(seen), 5) as answer:
+        assert answer.status_code == 200
+        last = list(events(answer.iter_lines()))[-1]
+    assert last.name == "failed" and last.data["code"] == "unavailable"
+
+
+def message_is_written_by(half: Half, seen: list[Any], postgres: Database) -> bool:
+    """Suspends a process for a moment: the reply that it writes gets no more events meanwhile."""
+    count = f"SELECT event_count FROM chat_replies WHERE id = '{message_of(seen)}'"
+    assert half.process
+    half.process.send_signal(signal.SIGSTOP)
+    try:
+        time.sleep(0.2)
+        before = postgres.value(count)
+        time.sleep(0.6)
+        return bool(postgres.value(count) == before)
+    finally:
+        half.process.send_signal(signal.SIGCONT)

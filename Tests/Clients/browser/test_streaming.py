@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
 import socket
@@ -81,9 +82,56 @@ def model() -> Iterator[HeldModel]:
     held.server.server_close()
 
 
+class Relay:
+    """Stands between the browser and the server, and cuts connections when it is told to."""
+
+    def __init__(self, target: str) -> None:
+        self.target = ("127.0.0.1", int(target.rsplit(":", 1)[1]))
+        self.pairs: list[tuple[socket.socket, socket.socket]] = []
+        self.is_down = False
+        self.refused = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                if self.is_down:
+                    self.refused += 1
+                    client.close()
+                    continue
+                server = socket.create_connection(self.target)
+                self.pairs.append((client, server))
+                for source, sink in ((client, server), (server, client)):
+                    threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def cut(self) -> None:
+        for pair in self.pairs:
+            for connection in pair:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+        self.pairs.clear()
+
+    def close(self) -> None:
+        self.listener.close()
+        self.cut()
+
+
 @pytest.fixture
-def chat(model: HeldModel, start_server: Callable[..., Server], page: Page) -> Page:
-    """A page that is signed in to a server with one document, ready to ask."""
+def server(model: HeldModel, start_server: Callable[..., Server]) -> Server:
+    """A server with one document, whose model waits."""
     server = start_server(config=f"""
 models:
   default: held
@@ -105,7 +153,18 @@ egress:
         while state != "JOB_STATE_INDEXED" and time.monotonic() < deadline:
             state = client.get(f"/jobs/{job['jobId']}").raise_for_status().json()["job"]["state"]
         assert state == "JOB_STATE_INDEXED"
-    page.goto(server.url)
+    return server
+
+
+@pytest.fixture
+def chat(server: Server, page: Page) -> Page:
+    """A page on which an answer has begun."""
+    return asking(page, server.url)
+
+
+def asking(page: Page, url: str) -> Page:
+    """Signs in and asks."""
+    page.goto(url)
     page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
@@ -181,3 +240,40 @@ def test_the_next_question_may_be_written_while_an_answer_streams(chat: Page, mo
     expect(chat.get_by_role("button", name="Send")).to_be_visible()
     chat.get_by_role("button", name="Send").click()
     expect(chat.get_by_role("log").locator(".question")).to_have_text([QUESTION, "And when was the launch?"])
+
+
+@pytest.fixture
+def relay(server: Server) -> Iterator[Relay]:
+    relay = Relay(server.url)
+    yield relay
+    relay.close()
+
+
+def test_an_answer_goes_on_when_the_connection_was_lost(relay: Relay, page: Page, model: HeldModel) -> None:
+    chat = asking(page, relay.url)
+    relay.is_down = True
+    relay.cut()
+    expect(chat.get_by_role("status").first).to_contain_text("Trying again")
+    deadline = time.monotonic() + SECONDS
+    while not relay.refused and time.monotonic() < deadline:
+        chat.wait_for_timeout(20)
+    assert relay.refused, "the page did not try again"
+    assert not model.left.is_set()
+    model.release.set()
+    relay.is_down = False
+    answer = chat.get_by_role("log").locator(".message.assistant .message-body")
+    expect(answer).to_contain_text("It was checked by hand")
+    expect(answer).to_contain_text(", and then launched.")
+    assert answer.inner_text().count("It was checked") == 1
+    expect(chat.get_by_role("log").get_by_role("alert")).to_have_count(0)
+    expect(chat.get_by_role("button", name="Send")).to_be_visible()
+
+
+def test_a_server_that_does_not_come_back_is_given_up(relay: Relay, page: Page) -> None:
+    chat = asking(page, relay.url)
+    relay.is_down = True
+    relay.cut()
+    answer = chat.get_by_role("log").locator(".message.assistant")
+    expect(answer.get_by_role("alert")).to_be_visible(timeout=30_000)
+    expect(answer).to_contain_text("It was checked by hand")
+    assert 5 <= relay.refused <= 20
