@@ -13,7 +13,8 @@ import pytest
 
 from pgbouncer import Authority, PgBouncer, pgbouncer_program, pooling
 from postgres import Database, administrator
-from support import Account, Server, check_quotations
+from resuming import begin, check_whole, message_of, patient, recites, resume
+from support import Account, Provider, Server, check_quotations
 from test_production import NO_MODEL, QUESTION, TEXT
 from test_production_failures import refusal
 
@@ -145,3 +146,18 @@ def test_interleaved_tenants_see_nothing_of_each_other(
               current_setting('statement_timeout') AS g
             """)
         assert (tenant_left, prepared, listening, locks, timeout) == ("", 0, 0, 0, "0") and current == session
+
+
+def test_answers_are_taken_up_and_cancelled_through_a_pooler(
+    postgres: Database, pooler: PgBouncer, start_replica: Callable[..., Server], provider: Provider
+) -> None:
+    # Nobody is told of anything: readers and writers look by themselves.
+    first, second = (start_replica(pooler.url(postgres.url), patient(provider)) for _ in range(2))
+    ada = first.sign_up("ada")
+    provider.behave = recites()
+    seen = begin(ada, 8)
+    check_whole(seen + resume(ada.at(second), message_of(seen), seen[-1].id))
+    provider.behave = provider.talks_until_left
+    seen = begin(ada, 5)
+    ada.at(second).call("POST", f"/chat/{message_of(seen)}/cancel", json={})
+    assert provider.calls[-1].closed.wait(3)

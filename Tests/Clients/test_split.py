@@ -386,6 +386,32 @@ def test_sigterm_ends_both_halves_in_mid_stream(halves: Callable[..., Halves], p
     assert split.intelligence[0].terminate() == 0
 
 
+def test_hundreds_of_readers_who_leave_break_nobody_elses_stream(
+    halves: Callable[..., Halves], provider: Provider
+) -> None:
+    split = halves()
+    gateway = started(split)
+    ada = gateway.sign_up("ada")
+    provider.behave = provider.talks_until_left
+    # More than the transport lets be reset on one connection within 30 s, some of them at once.
+    begun_at = time.monotonic()
+    with ada.open_stream("/chat", {"message": "Why does a river bend?"}) as long:
+        long.until("delta")
+        left = 0
+        while left < 300:
+            with contextlib.ExitStack() as stack:
+                for stream in [
+                    stack.enter_context(ada.open_stream("/chat", {"message": "Why does a river bend?"}))
+                    for _ in range(20)
+                ]:
+                    stream.until("started")
+                    left += 1
+        assert time.monotonic() - begun_at < 30, "too slow to show anything"
+        for _ in range(50):
+            assert next(iter(long)).name == "delta"
+    assert not [line for line in gateway.log_lines() if "does not serve" in str(line)]
+
+
 # Resumable answers
 
 

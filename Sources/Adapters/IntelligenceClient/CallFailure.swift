@@ -27,6 +27,9 @@ struct CallFailure: Error {
     return error.code == .unavailable && error.answeredCode == nil
   }
 
+  /// Whether the other side has ended the call with a failure of its own, so that nothing was broken off.
+  var wasAnswered: Bool { error?.answeredCode != nil }
+
   /// What it means to the caller. The other side's own words are for people and pass; the library's are not.
   var useCaseFailure: UseCaseFailure {
     if let reader { return reader }

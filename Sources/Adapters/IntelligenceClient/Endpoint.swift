@@ -6,10 +6,8 @@ import GRPCNIOTransportHTTP2Posix
 import Logging
 import Synchronization
 
-/// One intelligence process: its connection, whether it serves, and its calls.
+/// One intelligence process: its connections, whether it serves, and its calls.
 final class Endpoint: Sendable {
-  typealias Client = GRPCClient<HTTP2ClientTransport.Posix>
-
   private struct State {
     var isServing = false
     var servedAt: ContinuousClock.Instant?
@@ -19,12 +17,12 @@ final class Endpoint: Sendable {
   /// Its place, which is its name in logs.
   let id: String
   let weight: Int
-  let client: Client
+  let connections: Connections
   private let configuration: IntelligenceClientConfiguration
   private let logger: Logger
   private let state = Mutex(State())
 
-  /// Makes the client of an address.
+  /// Makes the first connection to an address.
   ///
   /// - Parameter authority: the name that the process's certificate is for, where the address is but its number.
   init(
@@ -34,10 +32,12 @@ final class Endpoint: Sendable {
     weight = address.weight
     self.configuration = configuration
     self.logger = logger
-    client = GRPCClient(
-      transport: try HTTP2ClientTransport.Posix(
-        target: .dns(host: address.host, port: address.port), transportSecurity: configuration.transportSecurity,
-        config: configuration.transport(authority: authority)))
+    connections = try Connections {
+      GRPCClient(
+        transport: try HTTP2ClientTransport.Posix(
+          target: .dns(host: address.host, port: address.port), transportSecurity: configuration.transportSecurity,
+          config: configuration.transport(authority: authority)))
+    }
   }
 
   /// Whether it answered when it was asked last.
@@ -48,16 +48,27 @@ final class Endpoint: Sendable {
     Balancer.Candidate(id: id, weight: weight, callsUnderWay: state.withLock { $0.callsUnderWay })
   }
 
-  func began() { state.withLock { $0.callsUnderWay += 1 } }
-  func ended() { state.withLock { $0.callsUnderWay -= 1 } }
+  /// Begins a call, on the connection that it is lent.
+  func begin() -> Connections.Lent {
+    state.withLock { $0.callsUnderWay += 1 }
+    return connections.take()
+  }
 
-  /// Keeps the connection, and looks at an interval whether the process serves, until the task is cancelled.
+  /// Ends a call.
+  ///
+  /// - Parameter wasReset: whether it was broken off on this side.
+  func end(_ connection: Connections.Lent, wasReset: Bool) {
+    state.withLock { $0.callsUnderWay -= 1 }
+    connections.giveBack(connection, wasReset: wasReset)
+  }
+
+  /// Keeps the connections, and looks at an interval whether the process serves, until the task is cancelled.
   func run() async {
     await withTaskGroup(of: Void.self) { group in
-      group.addTask { [client, logger, id] in
-        do { try await client.runConnections() } catch {
+      group.addTask { [connections, logger, id] in
+        await connections.run { error in
           logger.error(
-            "the connection to the intelligence side ended", metadata: ["address": "\(id)", "reason": "\(error)"])
+            "a connection to the intelligence side ended", metadata: ["address": "\(id)", "reason": "\(error)"])
         }
       }
       group.addTask { [self] in
@@ -67,7 +78,7 @@ final class Endpoint: Sendable {
         }
       }
       await group.next()
-      client.beginGracefulShutdown()
+      connections.beginGracefulShutdown()
       group.cancelAll()
     }
   }
@@ -78,7 +89,7 @@ final class Endpoint: Sendable {
     options.waitForReady = true
     options.timeout = configuration.connectTimeout
     let start = ContinuousClock.now
-    let health = Grpc_Health_V1_Health.Client(wrapping: client)
+    let health = Grpc_Health_V1_Health.Client(wrapping: connections.first)
     let reason: String?
     do {
       let answer = try await health.check(Grpc_Health_V1_HealthCheckRequest(), options: options)

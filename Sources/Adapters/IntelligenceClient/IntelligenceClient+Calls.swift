@@ -97,8 +97,9 @@ extension IntelligenceClient {
     _ endpoint: Endpoint, _ method: MethodDescriptor, _ message: Request,
     read: @escaping @Sendable (Response) async throws -> Void
   ) async throws(CallFailure) {
-    endpoint.began()
-    defer { endpoint.ended() }
+    let connection = endpoint.begin()
+    var wasReset = true
+    defer { endpoint.end(connection, wasReset: wasReset) }
     // The library asks for the request only when there is a stream to send it on.
     let hasBegun = Atomic(false)
     let failureOfReader = Mutex<UseCaseFailure?>(nil)
@@ -107,7 +108,7 @@ extension IntelligenceClient {
       try await writer.write(message)
     }
     do {
-      try await endpoint.client.bidirectionalStreaming(
+      try await connection.client.bidirectionalStreaming(
         request: call, descriptor: method, serializer: ProtobufSerializer<Request>(),
         deserializer: ProtobufDeserializer<Response>(), options: options()
       ) { response in
@@ -121,12 +122,14 @@ extension IntelligenceClient {
           }
         }
       }
+      wasReset = false
     } catch {
       if let failure = failureOfReader.withLock({ $0 }) {
         throw CallFailure(reader: failure)
       }
       let failure = error as? RPCError ?? RPCError(code: .unknown, message: "\(error)")
       let lost = CallFailure(failure, mayHaveBegun: hasBegun.load(ordering: .relaxed))
+      wasReset = !lost.wasAnswered
       if lost.isConnectionLost, !Task.isCancelled { endpoint.note("a call was lost: \(failure.message)", since: .now) }
       throw lost
     }

@@ -90,7 +90,7 @@ package final class IntelligenceClient: Service {
       return gone
     }
     // Its open calls may end; then its task does.
-    for endpoint in gone { endpoint.client.beginGracefulShutdown() }
+    for endpoint in gone { endpoint.connections.beginGracefulShutdown() }
     return new
   }
 
