@@ -224,7 +224,7 @@ let package = Package(
       name: "StorageTests",
       dependencies: [
         "Application", "Domain", "InMemoryStorage", "SQLiteStorage", "PostgresStorage", "PostgresTesting",
-        "EmbeddedFiles", "SchemaMigrations", "StorageBackups", grdb,
+        "CVectorMath", "EmbeddedFiles", "SchemaMigrations", "StorageBackups", grdb,
       ],
       path: "Tests/AdapterTests/Storage", swiftSettings: strict),
     .testTarget(

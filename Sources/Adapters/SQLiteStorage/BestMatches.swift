@@ -14,6 +14,9 @@ struct BestMatches {
     heap.reserveCapacity(min(limit, ids.count))
   }
 
+  /// What a score has to reach to be kept.
+  var threshold: Float { heap.count < limit ? -.infinity : heap.first?.score ?? .infinity }
+
   mutating func offer(_ score: Float, slot: Int) {
     let candidate = (score: score, slot: slot)
     if heap.count < limit {

@@ -34,7 +34,8 @@ package struct ModelVectors: ~Copyable {
   /// The rows scored at a time: their scores stay in the first-level cache.
   private static let tile = 1_024
 
-  private var buffer: VectorBuffer
+  private var buffer: RowBuffer<Float>
+  private var quantised: QuantisedRows
   private var chunkIDs: [UUID] = []
   /// The index in `revisions` of each slot, or -1.
   private var revisionOfSlot: [Int32] = []
@@ -49,15 +50,18 @@ package struct ModelVectors: ~Copyable {
   private var tenants: [UUID: Int32] = [:]
 
   /// The width of the vectors.
-  package var dimensions: Int { buffer.dimensions }
+  package var dimensions: Int { buffer.width }
   /// The slots, free ones included.
   package var slotCount: Int { buffer.count }
 
   /// Makes an empty set of vectors of one width.
-  package init(dimensions: Int) { buffer = VectorBuffer(dimensions: dimensions) }
+  package init(dimensions: Int) {
+    buffer = RowBuffer(width: dimensions)
+    quantised = QuantisedRows(dimensions: dimensions)
+  }
 
   /// Makes room for `count` vectors.
-  package mutating func reserve(_ count: Int) -> Bool { buffer.reserve(count) }
+  package mutating func reserve(_ count: Int) -> Bool { buffer.reserve(count) && quantised.reserve(count) }
 
   /// Forgets a revision and gives its slots up.
   package mutating func remove(_ row: Int64) {
@@ -99,13 +103,16 @@ package struct ModelVectors: ~Copyable {
       chunkIDs[slot] = chunk
       revisionOfSlot[slot] = Int32(index)
     } else {
-      guard let new = buffer.append() else { return false }
+      guard let new = buffer.append(), quantised.append() else { return false }
       slot = new
       chunkIDs.append(chunk)
       revisionOfSlot.append(Int32(index))
     }
     slots[index].append(slot)
-    return buffer.set(slot, to: bytes)
+    guard buffer.set(slot, to: bytes) else { return false }
+    let width = dimensions
+    buffer.withRows { quantised.set(slot, to: UnsafeBufferPointer(start: $0 + slot * width, count: width)) }
+    return true
   }
 
   /// The chunks in scope whose vectors have the largest inner product with `query`, best first.
@@ -113,17 +120,19 @@ package struct ModelVectors: ~Copyable {
     guard limit > 0, query.count == dimensions, let tenant = tenants[scope.organizationID.uuid] else { return [] }
     let admitted = admitted(in: scope, tenant: tenant)
     let dimensions = dimensions
+    let quantisedQuery = QuantisedQuery(query)
     return buffer.withRows { rows in
       chunkIDs.withUnsafeBufferPointer { ids in
         var best = BestMatches(limit: limit, ids: ids)
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.tile) { scores in
-          guard let scored = scores.baseAddress else { return }
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: Self.tile) { buffer in
+          guard let bounds = buffer.baseAddress else { return }
           var slot = 0
           while slot < revisionOfSlot.count {
             let end = runEnd(from: slot, admitted: admitted)
-            if end > slot {
-              vm_dot_scan_f32(query, rows + slot * dimensions, end - slot, dimensions, scored)
-              for offset in 0..<(end - slot) { best.offer(scores[offset], slot: slot + offset) }
+            quantised.bounds(slot..<end, of: quantisedQuery, into: bounds)
+            // A bound that is not a number belongs to a vector that is not finite: it is scored like any other.
+            for candidate in slot..<end where !(bounds[candidate - slot] < best.threshold) {
+              best.offer(vm_dot_f32(query, rows + candidate * dimensions, dimensions), slot: candidate)
             }
             slot = end + (end < slot + Self.tile ? 1 : 0)
           }

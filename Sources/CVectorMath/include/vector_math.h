@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "int8_scan.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -44,6 +44,46 @@ struct VectorKernelTests {
     #expect(vm_set_level(vm_best_level() + 1) == -1)
   }
 
+  @Test("score 8-bit rows within the bound that their rounding allows", arguments: levels)
+  func quantisedScan(level: Int32) async {
+    await at(level) {
+      for dimensions in [1, 63, 64, 65, 384, 1_000, 20_000] {
+        for count in [1, 3, 4, 5, 9] {
+          let excess = quantisedExcess(dimensions, count: count)
+          #expect(excess <= 0, "\(count) × \(dimensions)")
+        }
+      }
+    }
+  }
+
+  /// By how much the worst of some scores in 8 bits leaves its bound.
+  private func quantisedExcess(_ dimensions: Int, count: Int) -> Double {
+    let padded = vm_quantised_count(dimensions)
+    // All of one sign, and the most there is, in the last row and the query: the largest sums.
+    let base = Self.numbers((count - 1) * dimensions, seed: 4) + [Float](repeating: 1, count: dimensions)
+    let query = count % 2 == 0 ? Self.numbers(dimensions, seed: 5) : [Float](repeating: -1, count: dimensions)
+    var bytes = [UInt8](repeating: 7, count: count * padded)
+    var scales = [Float](repeating: 0, count: count), errors = scales, lengths = scales, scores = scales
+    for row in 0..<count {
+      base.withUnsafeBufferPointer { base in
+        bytes.withUnsafeMutableBufferPointer { bytes in
+          vm_quantise_row(
+            base.baseAddress.map { $0 + row * dimensions }, dimensions, bytes.baseAddress.map { $0 + row * padded },
+            &scales[row], &errors[row], &lengths[row])
+        }
+      }
+    }
+    var parts = [Int8](repeating: 7, count: 2 * padded)
+    var scale: Float = 0, error: Float = 0, length: Float = 0
+    vm_quantise_query(query, dimensions, &parts, &scale, &error, &length)
+    vm_scan_quantised(parts, scale, bytes, scales, count, padded, &scores)
+    return (0..<count).map { row in
+      let exact = (0..<dimensions).reduce(0) { $0 + Double(query[$1]) * Double(base[row * dimensions + $1]) }
+      let allowed = Double(length * errors[row] + error * (lengths[row] + errors[row]))
+      return abs(Double(scores[row]) - exact) - allowed - 2e-6 * Double(length * lengths[row])
+    }.max() ?? .infinity
+  }
+
   @Test("multiply matrices of odd shapes and touch nothing beside the result", arguments: levels)
   func linear(level: Int32) async {
     await at(level) {
