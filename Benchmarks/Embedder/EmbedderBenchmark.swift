@@ -5,7 +5,9 @@ import Foundation
 
 /// Measures the embedder alone and prints one JSON object; `peer/embedder.py` measures the peer's with the same texts.
 ///
-/// Usage: `embedder-benchmark FOLDER-OF-THE-MODEL`
+/// Usage: `embedder-benchmark FOLDER-OF-THE-MODEL [auto|f32|int16|bf16]`, or with texts as JSON lines on the standard input
+/// `embedder-benchmark FOLDER-OF-THE-MODEL tokens` (the ids of each text, a line each) or `… cosine` (of each arithmetic
+/// with f32).
 @main
 struct EmbedderBenchmark {
   /// A token of the model's vocabulary each.
@@ -24,13 +26,21 @@ struct EmbedderBenchmark {
   }
 
   static func main() async throws {
-    guard CommandLine.arguments.count == 2 else {
-      print("usage: embedder-benchmark FOLDER-OF-THE-MODEL")
+    guard [2, 3].contains(CommandLine.arguments.count) else {
+      print("usage: embedder-benchmark FOLDER-OF-THE-MODEL [auto|f32|int16|bf16|tokens|cosine]")
       exit(2)
     }
     let threads = ProcessInfo.processInfo.activeProcessorCount
     let folder = URL(filePath: CommandLine.arguments[1], directoryHint: .isDirectory)
-    let embedder = try MiniLMEmbedder.load(from: folder, limits: .init(threads: threads))
+    let mode = CommandLine.arguments.count > 2 ? CommandLine.arguments[2] : "auto"
+    if mode == "tokens" { return try Comparison.printTokens(folder) }
+    if mode == "cosine" { return try await Comparison.printCosines(folder) }
+    guard let arithmetic = MiniLMEmbedder.Arithmetic(rawValue: mode) else {
+      print("there is no arithmetic \(mode)")
+      exit(2)
+    }
+    let embedder = try MiniLMEmbedder.load(from: folder, limits: .init(threads: threads), arithmetic: arithmetic)
+    if let fault = embedder.arithmeticFault { print(fault) }
     guard embedder.tokenizer.count(text(14, 0)) == 12 else {
       print("the words of this benchmark are not one token each in this vocabulary")
       exit(1)
@@ -42,7 +52,8 @@ struct EmbedderBenchmark {
       _ = try await embedder.embed([text(14, number)])
       times.append((clock.now - start) / .milliseconds(1))
     }
-    var fields = ["\"query14_ms\": \(rounded(times.dropFirst(10).sorted()[50], 3))"]
+    var fields = ["\"arithmetic\": \"\(embedder.arithmetic)\""]
+    fields.append("\"query14_ms\": \(rounded(times.dropFirst(10).sorted()[50], 3))")
     for (tokens, count) in [(20, 256), (200, 64)] {
       let texts = (0..<count).map { text(tokens, $0) }
       let (start, cpu) = (clock.now, cpuSeconds())
@@ -50,6 +61,13 @@ struct EmbedderBenchmark {
       let seconds = (clock.now - start) / .seconds(1)
       fields.append("\"texts\(tokens)_per_second\": \(rounded(Double(count) / seconds, 1))")
       fields.append("\"texts\(tokens)_per_cpu_second\": \(rounded(Double(count) / (cpuSeconds() - cpu), 1))")
+      let together = clock.now
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for _ in 0..<threads { group.addTask { _ = try await embedder.embed(texts) } }
+        try await group.waitForAll()
+      }
+      let all = (clock.now - together) / .seconds(1)
+      fields.append("\"texts\(tokens)_per_second_all_threads\": \(rounded(Double(count * threads) / all, 1))")
     }
     print("{" + fields.joined(separator: ", ") + "}")
   }

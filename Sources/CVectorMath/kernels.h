@@ -97,6 +97,10 @@ VM_INLINE void VM_NAME(tile)(
   }
   for (size_t p = 0; p < k; p++) {
     vec b0 = LOAD(b), b1 = LOAD(b + VM_WIDTH);
+    // 16 rows, 2 KB of packed weights, ahead: a short text reads all weights once from the last-level cache, and the
+    // processor's own prefetch stops at the end of each page.
+    __builtin_prefetch(b + 16 * ldb);
+    if (VM_COLUMNS > 16) __builtin_prefetch(b + 16 * ldb + 16);
     b += ldb;
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++) {
@@ -124,6 +128,9 @@ VM_TARGET static void VM_NAME(tile_of)(
 #endif
 #if VM_ROWS >= 12
     TILE(7) TILE(8) TILE(9) TILE(10) TILE(11) TILE(12)
+#endif
+#if VM_ROWS >= 14
+    TILE(13) TILE(14)
 #endif
 #undef TILE
   }

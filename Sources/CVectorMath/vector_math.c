@@ -42,7 +42,7 @@ struct kernels {
 
 #define VM_NAME(x) avx512_##x
 #define VM_WIDTH 16
-#define VM_ROWS 12  // 24 sums, 2 columns and a row of 32 registers
+#define VM_ROWS 14  // 28 sums, 2 columns and a row of 32 registers
 #define VM_TARGET __attribute__((target("avx2,fma,avx512f")))
 #include "kernels.h"
 #endif

@@ -2,29 +2,34 @@
 ///
 /// The tables are frozen copies of the reference's own, so the result does not change with the Unicode version of the
 /// toolchain. About 1.1 MB in memory; lookups take one array access, folds a dictionary access more.
-struct BertCharacters: Sendable {
+/// A class, so that a splitter holds it by one reference.
+final class BertCharacters: Sendable {
   /// What a scalar means for the splitting of a text into words.
   enum Kind: UInt8 {
     case letter, removed, whitespace, ideograph, punctuation, mark
   }
 
   /// By scalar value: a `Kind`, and `folded` where `folds` has an entry.
-  private var kinds = [UInt8](repeating: Kind.letter.rawValue, count: 0x11_0000)
-  private var folds: [UInt32: [UInt32]] = [:]
+  private let kinds: [UInt8]
+  private let folds: [UInt32: [UInt32]]
   private static let folded: UInt8 = 0x80
 
   /// Reads the tables.
   init() {
-    mark(BertCharacterTables.ideographs, as: .ideograph)
-    mark(BertCharacterTables.punctuation, as: .punctuation)
-    mark(BertCharacterTables.marks, as: .mark)
-    mark(BertCharacterTables.removed, as: .removed)
-    mark(BertCharacterTables.whitespace, as: .whitespace)
+    var kinds = [UInt8](repeating: Kind.letter.rawValue, count: 0x11_0000)
+    var folds: [UInt32: [UInt32]] = [:]
+    Self.mark(&kinds, BertCharacterTables.ideographs, as: .ideograph)
+    Self.mark(&kinds, BertCharacterTables.punctuation, as: .punctuation)
+    Self.mark(&kinds, BertCharacterTables.marks, as: .mark)
+    Self.mark(&kinds, BertCharacterTables.removed, as: .removed)
+    Self.mark(&kinds, BertCharacterTables.whitespace, as: .whitespace)
     let dash = UInt8(ascii: "-"), colon = UInt8(ascii: ":"), comma = UInt8(ascii: ",")
     Self.forEachEntry(of: BertCharacterTables.folds, separators: [dash, colon, comma]) { numbers in
       folds[numbers[0]] = Array(numbers[1...])
       kinds[Int(numbers[0])] |= Self.folded
     }
+    self.kinds = kinds
+    self.folds = folds
   }
 
   /// The kind of a scalar, before or after folding.
@@ -50,8 +55,8 @@ struct BertCharacters: Sendable {
     }
   }
 
-  private mutating func mark(_ table: StaticString, as kind: Kind) {
-    Self.forEachEntry(of: table, separators: [UInt8(ascii: "-")]) { numbers in
+  private static func mark(_ kinds: inout [UInt8], _ table: StaticString, as kind: Kind) {
+    forEachEntry(of: table, separators: [UInt8(ascii: "-")]) { numbers in
       let range = Int(numbers[0])..<Int(numbers[numbers.count - 1]) + 1
       kinds.withUnsafeMutableBufferPointer { $0[range].update(repeating: kind.rawValue) }
     }

@@ -14,6 +14,7 @@ struct BertEncoder: Sendable {
   func vectors(of sequences: [[Int32]], in workspace: EncoderWorkspace) -> [[Float]] {
     let shape = weights.shape, width = shape.width
     let hidden = workspace.hidden, projected = workspace.projected, wide = workspace.wide
+    let rounded = workspace.rounded
     var rows = 0
     for sequence in sequences {
       vm_gather_f32(
@@ -29,7 +30,7 @@ struct BertEncoder: Sendable {
     }
     normalise(hidden, nil, weights.inputNorm, rows, to: hidden)
     for layer in weights.layers {
-      apply(layer.attentionInput, hidden, rows, to: wide)
+      layer.attentionInput.apply(to: hidden, rows: rows, rounded: rounded, into: wide)
       var row = 0
       for sequence in sequences {
         vm_attention_f32(
@@ -42,10 +43,11 @@ struct BertEncoder: Sendable {
         )
         row += sequence.count
       }
-      apply(layer.attentionOutput, projected, rows, to: wide)
+      layer.attentionOutput.apply(to: projected, rows: rows, rounded: rounded, into: wide)
       normalise(wide, hidden, layer.attentionNorm, rows, to: hidden)
-      apply(layer.up, hidden, rows, activation: VM_ACTIVATION_GELU, to: wide)
-      apply(layer.down, wide, rows, to: projected)
+      layer.up.apply(
+        to: hidden, rows: rows, activation: VM_ACTIVATION_GELU, rounded: rounded, into: wide)
+      layer.down.apply(to: wide, rows: rows, rounded: rounded, into: projected)
       normalise(projected, hidden, layer.outputNorm, rows, to: hidden)
     }
     var row = 0
@@ -56,27 +58,6 @@ struct BertEncoder: Sendable {
         count = width
       }
     }
-  }
-
-  private func apply(
-    _ layer: BertWeights.Linear,
-    _ input: UnsafePointer<Float>,
-    _ rows: Int,
-    activation: Int = VM_ACTIVATION_NONE,
-    to output: UnsafeMutablePointer<Float>
-  ) {
-    vm_linear_f32(
-      input,
-      layer.inputs,
-      rows,
-      layer.packed,
-      layer.bias,
-      layer.outputs,
-      layer.inputs,
-      Int32(activation),
-      output,
-      layer.outputs
-    )
   }
 
   private func normalise(
@@ -91,7 +72,7 @@ struct BertEncoder: Sendable {
   }
 }
 
-/// The memory that one thread computes in, used again for each group of texts: about 2.7 MB for 256 tokens.
+/// The memory that one thread computes in, used again for each group of texts: about 3.5 MB for 256 tokens.
 final class EncoderWorkspace {
   /// The most tokens a group may have, and the longest single sequence.
   let rows: Int
@@ -99,7 +80,8 @@ final class EncoderWorkspace {
   let projected: UnsafeMutablePointer<Float>
   let wide: UnsafeMutablePointer<Float>
   let attention: UnsafeMutablePointer<Float>
-  private let arena = FloatArena()
+  let rounded: RoundedRows
+  private let arena = NumberArena()
 
   /// Room for groups of at most `rows` tokens.
   init(rows: Int, shape: BertShape) {
@@ -108,5 +90,6 @@ final class EncoderWorkspace {
     projected = arena.allocate(rows * shape.width)
     wide = arena.allocate(rows * max(shape.inner, 3 * shape.width))
     attention = arena.allocate(vm_attention_scratch_count(rows, shape.headSize))
+    rounded = RoundedRows(rows: rows, width: max(shape.inner, shape.width), in: arena)
   }
 }

@@ -56,7 +56,7 @@ package struct BertTokenizer: TokenCounter {
   private static let specialTokens = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
 
   /// The identifiers of a text between `[CLS]` and `[SEP]`, cut to `maximum` tokens with those two counted.
-  func encode(_ text: String, maximum: Int) -> [Int32] {
+  package func encode(_ text: String, maximum: Int) -> [Int32] {
     var identifiers = [first]
     forEachWord(in: text) { _, word in
       append(word, to: &identifiers)

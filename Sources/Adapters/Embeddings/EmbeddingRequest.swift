@@ -47,15 +47,18 @@ final class EmbeddingRequest: Sendable {
     continuation?.resume(returning: outcome)
   }
 
-  /// Embeds the next texts, at most the workspace's rows together; true if there is more to do.
-  func step(_ encoder: BertEncoder, _ tokenizer: BertTokenizer, _ workspace: EncoderWorkspace, group: Int) -> Bool {
-    if isFinished { return false }
-    return progress.withLock { progress in
+  /// The tokens of the next texts, as many as have at most `room` tokens together; with `isFirst` one more than fits.
+  ///
+  /// None when the outcome is set already or the next text is too long for what is left.
+  func take(
+    _ tokenizer: BertTokenizer, maximum: Int, room: Int, isFirst: Bool
+  ) -> [[Int32]] {
+    progress.withLock { progress in
       var sequences: [[Int32]] = []
       var rows = 0
-      while progress.next < texts.count {
-        let tokens = progress.pending ?? tokenizer.encode(texts[progress.next], maximum: workspace.rows)
-        guard sequences.isEmpty || rows + tokens.count <= group else {
+      while progress.next < texts.count, !isFinished {
+        let tokens = progress.pending ?? tokenizer.encode(texts[progress.next], maximum: maximum)
+        guard rows + tokens.count <= room || isFirst && sequences.isEmpty else {
           progress.pending = tokens
           break
         }
@@ -63,9 +66,15 @@ final class EmbeddingRequest: Sendable {
         progress.next += 1
         rows += tokens.count
         sequences.append(tokens)
-        if isFinished { return false }
       }
-      for vector in encoder.vectors(of: sequences, in: workspace) {
+      return sequences
+    }
+  }
+
+  /// Takes the vectors of what was taken last, and finishes with the last of all; true if there is more to do.
+  func give(_ vectors: some Collection<[Float]>) -> Bool {
+    progress.withLock { progress in
+      for vector in vectors {
         // Weights that are not finite make every component not a number.
         guard vector.allSatisfy(\.isFinite) else {
           finish(.failure(.unavailable("the model's weights give no finite vector")))
@@ -73,11 +82,15 @@ final class EmbeddingRequest: Sendable {
         }
         progress.embeddings.append(Embedding(vector))
       }
+      if isFinished { return false }
       if progress.next < texts.count { return true }
       finish(.success(progress.embeddings))
       return false
     }
   }
+
+  /// Whether every text was taken, or none is wanted any more.
+  var isTaken: Bool { isFinished || progress.withLock { $0.next == texts.count } }
 
   private var isFinished: Bool { answer.withLock { $0.outcome != nil } }
 }

@@ -2,7 +2,7 @@ package import Application
 package import Domain
 package import FoundationEssentials
 
-/// The all-MiniLM-L6-v2 sentence embedder, computed in this process in 32-bit floating point.
+/// The all-MiniLM-L6-v2 sentence embedder, computed in this process.
 ///
 /// Mean pooling over all tokens, vectors of length 1, 384 wide; texts are cut to 256 tokens with `[CLS]` and `[SEP]`.
 /// The same text gives the same vector, bit for bit, alone or in any batch on one machine.
@@ -30,16 +30,32 @@ package final class MiniLMEmbedder: Embedder {
 
   package let model = EmbeddingModel(name: "all-MiniLM-L6-v2", dimensions: 384, maximumTokens: 256)
 
+  /// What the dense layers compute in.
+  package enum Arithmetic: String, CaseIterable, Sendable {
+    /// The fastest that this processor has and whose vectors pass the check at loading.
+    case automatic = "auto"
+    /// 16-bit fixed point, where the processor has AVX-512 VNNI and the check passes; 32-bit floating point elsewhere.
+    case int16
+    /// 32-bit floating point.
+    case float32 = "f32"
+  }
+
+  /// What the dense layers compute in: `f32` or `int16`.
+  package let arithmetic: String
+  /// Why it is not the one that was asked for, or not the fastest of the processor; `nil` when it is.
+  package let arithmeticFault: String?
   /// The model's own tokenizer, for sizing chunks.
   package let tokenizer: BertTokenizer
   private let pool: EmbeddingPool
   private let limits: Limits
 
-  private init(tokenizer: BertTokenizer, encoder: BertEncoder, limits: Limits) {
+  private init(tokenizer: BertTokenizer, choice: ArithmeticChoice, limits: Limits) {
     self.tokenizer = tokenizer
+    arithmetic = choice.encoder.weights.arithmetic.rawValue
+    arithmeticFault = choice.fault
     self.limits = limits
     pool = EmbeddingPool(
-      encoder: encoder,
+      encoder: choice.encoder,
       tokenizer: tokenizer,
       maximumTokens: model.maximumTokens,
       limits: limits
@@ -48,12 +64,16 @@ package final class MiniLMEmbedder: Embedder {
 
   /// Loads the model from a folder with `model.safetensors` and `vocab.txt`.
   ///
-  /// Reads 43 MB and blocks for about 50 ms once the file is cached. Structure, types and sizes are checked;
+  /// Reads 43 MB and blocks for about 0.1 s once the file is cached. An arithmetic other than 32-bit floating point is
+  /// held against that before it is used; see `arithmeticFault`. Structure, types and sizes are checked;
   /// `ModelFiles.verify` compares the content too.
   ///
   /// - Throws: `ModelLoadingFailure`, naming the file.
-  package static func load(from directory: URL, limits: Limits = Limits()) throws(ModelLoadingFailure) -> MiniLMEmbedder
-  {
+  package static func load(
+    from directory: URL,
+    limits: Limits = Limits(),
+    arithmetic: Arithmetic = .automatic
+  ) throws(ModelLoadingFailure) -> MiniLMEmbedder {
     let weightsPath = directory.appending(path: ModelFiles.weights.name).path
     let vocabularyPath = directory.appending(path: ModelFiles.vocabulary.name).path
     let weightsFile = try MappedFile(path: weightsPath)
@@ -67,17 +87,18 @@ package final class MiniLMEmbedder: Embedder {
     } catch {
       throw .corrupt(path: vocabularyPath, reason: error.description)
     }
-    let weights: BertWeights
+    let choice: ArithmeticChoice
     do {
-      weights = try BertWeights(SafetensorsFile(weightsFile), shape: .miniLM)
+      choice = try ArithmeticChoice(arithmetic, weights: SafetensorsFile(weightsFile), shape: .miniLM)
     } catch {
       throw .corrupt(path: weightsPath, reason: error.description)
     }
-    guard tokenizer.vocabularySize == weights.vocabularySize else {
-      let reason = "it has \(tokenizer.vocabularySize) tokens, the weights have \(weights.vocabularySize)"
+    let rows = choice.encoder.weights.vocabularySize
+    guard tokenizer.vocabularySize == rows else {
+      let reason = "it has \(tokenizer.vocabularySize) tokens, the weights have \(rows)"
       throw .corrupt(path: vocabularyPath, reason: reason)
     }
-    return MiniLMEmbedder(tokenizer: tokenizer, encoder: BertEncoder(weights: weights), limits: limits)
+    return MiniLMEmbedder(tokenizer: tokenizer, choice: choice, limits: limits)
   }
 
   /// Unit-length vectors, one per text and in its order; texts over 256 tokens are cut.

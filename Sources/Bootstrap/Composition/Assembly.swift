@@ -31,7 +31,7 @@ struct Assembly: Sendable {
     let storage = try await Storage.open(configuration, isServer: isServer, logger: logger)
     let embedder = EmbedderSlot(
       directory: URL(filePath: configuration.embedding.modelDirectory, directoryHint: .isDirectory),
-      threads: configuration.embedding.threads)
+      threads: configuration.embedding.threads, arithmetic: .init(configuration.embedding.arithmetic))
     let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: EgressHTTPClient.configuration())
     do {
       let policy = try EgressPolicy(allow: configuration.egressAllowed)

@@ -2,6 +2,7 @@ import Application
 import Domain
 import Embeddings
 import Foundation
+import Settings
 import Synchronization
 
 /// Where the embedding model is kept: empty until its weights are loaded, so that the server starts without waiting.
@@ -20,13 +21,15 @@ final class EmbedderSlot: TokenCounter {
 
   private let directory: URL
   private let threads: Int
+  private let arithmetic: MiniLMEmbedder.Arithmetic
   private let state = Mutex(State.idle)
   private let approximate = ApproximateTokenCounter()
 
   /// Makes an empty slot for the model in a folder.
-  init(directory: URL, threads: Int) {
+  init(directory: URL, threads: Int, arithmetic: MiniLMEmbedder.Arithmetic) {
     self.directory = directory
     self.threads = threads
+    self.arithmetic = arithmetic
   }
 
   /// Whether there is a model, and if not, why.
@@ -48,16 +51,19 @@ final class EmbedderSlot: TokenCounter {
     }
     guard begins else { return current }
     let loaded = await withCheckedContinuation { (continuation: CheckedContinuation<State, Never>) in
-      Thread.detachNewThread { [directory, threads] in
-        continuation.resume(returning: Self.read(directory, threads: threads))
+      Thread.detachNewThread { [directory, threads, arithmetic] in
+        continuation.resume(returning: Self.read(directory, threads: threads, arithmetic: arithmetic))
       }
     }
     state.withLock { $0 = loaded }
     return loaded
   }
 
-  private static func read(_ directory: URL, threads: Int) -> State {
-    do { return .ready(try MiniLMEmbedder.load(from: directory, limits: .init(threads: threads))) } catch {
+  private static func read(_ directory: URL, threads: Int, arithmetic: MiniLMEmbedder.Arithmetic) -> State {
+    do {
+      let limits = MiniLMEmbedder.Limits(threads: threads)
+      return .ready(try MiniLMEmbedder.load(from: directory, limits: limits, arithmetic: arithmetic))
+    } catch {
       return .absent("\(error); run: opentier models fetch")
     }
   }
@@ -69,4 +75,16 @@ final class EmbedderSlot: TokenCounter {
   func words(in text: String) -> [TokenizedWord] { counter.words(in: text) }
 
   private var counter: any TokenCounter { embedder?.tokenizer ?? approximate }
+}
+
+extension MiniLMEmbedder.Arithmetic {
+  /// The arithmetic that the configuration names.
+  init(_ configured: ServerConfiguration.Embedding.Arithmetic) {
+    self =
+      switch configured {
+      case .auto: .automatic
+      case .int16: .int16
+      case .f32: .float32
+      }
+  }
 }

@@ -40,7 +40,11 @@ struct IngestionWorkers: Service {
     switch await embedder.load() {
     case .ready(let embedder):
       let model = embedder.model.name
-      logger.info("the embedding model is loaded", metadata: ["model": "\(model)"])
+      if let fault = embedder.arithmeticFault {
+        logger.warning("the embedding model does not compute as it could", metadata: ["reason": "\(fault)"])
+      }
+      logger.info(
+        "the embedding model is loaded", metadata: ["model": "\(model)", "arithmetic": "\(embedder.arithmetic)"])
       do { try await warm(model) } catch {
         logger.warning("the vectors were not loaded ahead", metadata: ["reason": "\(error)"])
       }

@@ -252,6 +252,7 @@ extension ServerConfiguration.Embedding {
       .path("the path of a folder", inputs),
       default: inputs.joined(cache, "opentier/models/all-MiniLM-L6-v2")
     )
+    arithmetic = try reader.value("embedding.arithmetic", .choice, default: .auto)
   }
 }
 

@@ -185,6 +185,11 @@ package struct ServerConfiguration: Sendable {
     package let threads: Int
     /// `embedding.modelDirectory`: holds `model.safetensors` and `vocab.txt`, absolute.
     package let modelDirectory: String
+    /// `embedding.arithmetic`: what the model's dense layers compute in.
+    package let arithmetic: Arithmetic
+
+    /// Names of the embedder's own, checked there: `auto` takes the fastest that gives the same vectors as `f32`.
+    package enum Arithmetic: String, CaseIterable, Sendable { case auto, int16, f32 }
   }
 
   /// The pipeline's workers.

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "int16_linear.h"
 #include "int8_scan.h"
 
 #ifdef __cplusplus

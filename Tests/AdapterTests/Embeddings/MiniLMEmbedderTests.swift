@@ -77,16 +77,21 @@ struct MiniLMEmbedderTests {
   func cancelledRequestsStop() async throws {
     let weights = try BertWeights(
       SafetensorsFile(MappedFile(path: ModelUnderTest.directory.appending(path: "model.safetensors").path)),
-      shape: .miniLM
+      shape: .miniLM,
+      arithmetic: .float32
     )
     let encoder = BertEncoder(weights: weights)
     let workspace = EncoderWorkspace(rows: 256, shape: .miniLM)
     let tokenizer = try ModelUnderTest.embedder().tokenizer
     let request = EmbeddingRequest(["a", "b", "c"])
-    // Five tokens hold one text of three, so each step does one.
-    #expect(request.step(encoder, tokenizer, workspace, group: 5))
+    // Five tokens hold one text of three, so each time one is taken.
+    let taken = request.take(tokenizer, maximum: 256, room: 5, isFirst: true)
+    #expect(taken.count == 1)
+    #expect(request.give(encoder.vectors(of: taken, in: workspace)))
     request.finish(.failure(.cancelled))
-    #expect(!request.step(encoder, tokenizer, workspace, group: 5))
+    #expect(request.take(tokenizer, maximum: 256, room: 5, isFirst: true).isEmpty)
+    #expect(request.isTaken)
+    #expect(!request.give([]))
     #expect(await request.outcome() == .failure(.cancelled))
   }
 
@@ -94,7 +99,8 @@ struct MiniLMEmbedderTests {
   func limitsWaitingRequests() async throws {
     let weights = try BertWeights(
       SafetensorsFile(MappedFile(path: ModelUnderTest.directory.appending(path: "model.safetensors").path)),
-      shape: .miniLM
+      shape: .miniLM,
+      arithmetic: .float32
     )
     let pool = EmbeddingPool(
       encoder: BertEncoder(weights: weights),

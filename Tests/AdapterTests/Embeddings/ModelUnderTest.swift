@@ -20,6 +20,10 @@ enum ModelUnderTest {
   static func embedder() throws -> MiniLMEmbedder { try loaded.get() }
   private static let loaded = Result { try MiniLMEmbedder.load(from: directory) }
 
+  /// The embedder in 32-bit floating point, loaded once for all tests.
+  static func exactEmbedder() throws -> MiniLMEmbedder { try loadedExact.get() }
+  private static let loadedExact = Result { try MiniLMEmbedder.load(from: directory, arithmetic: .float32) }
+
   static func samples<Sample: Decodable>(_ name: String, of type: Sample.Type = Sample.self) throws -> [Sample] {
     let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()

@@ -237,7 +237,7 @@ struct VectorKernelTests {
     let samples = try ModelUnderTest.samples("vectors.jsonl", of: VectorSample.self)
     #expect(samples.count >= 25)
     try await at(level) {
-      let embeddings = try await ModelUnderTest.embedder().embed(samples.map(\.text))
+      let embeddings = try await ModelUnderTest.exactEmbedder().embed(samples.map(\.text))
       for (embedding, sample) in zip(embeddings, samples) {
         #expect(embedding.cosine(Embedding(sample.vector)) >= 0.9999, "\(sample.text.prefix(40))")
         // The fixture's six decimals leave an error of 5e-7; more than 2e-6 would be a kernel's.
@@ -257,5 +257,27 @@ struct VectorKernelTests {
         #expect(alone[0] == together[index])
       }
     }
+  }
+
+  @Test(
+    "give many callers at once, bit for bit, what each gets alone", .needsModel,
+    arguments: MiniLMEmbedder.Arithmetic.allCases)
+  func manyCallers(arithmetic: MiniLMEmbedder.Arithmetic) async throws {
+    let long = String(repeating: "supersonic flow over a heated flat plate ", count: 60)
+    let embedder = try MiniLMEmbedder.load(
+      from: ModelUnderTest.directory, limits: .init(threads: 2), arithmetic: arithmetic)
+    // Sizes that fit into a group many at a time, that fill one, and that are longer than what another left.
+    let requests = (0..<120).map { caller in
+      (0..<1 + caller % 4).map { String(long.prefix(5 + (caller * 37 + $0 * 411) % 1_500)) }
+    }
+    var alone: [[Embedding]] = []
+    for texts in requests { alone.append(try await embedder.embed(texts)) }
+    let together = try await withThrowingTaskGroup(of: (Int, [Embedding]).self) { group in
+      for (caller, texts) in requests.enumerated() {
+        group.addTask { (caller, try await embedder.embed(texts)) }
+      }
+      return try await group.reduce(into: [Int: [Embedding]]()) { $0[$1.0] = $1.1 }
+    }
+    for caller in requests.indices { #expect(together[caller] == alone[caller]) }
   }
 }
