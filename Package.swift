@@ -50,6 +50,7 @@ let package = Package(
   traits: [
     .trait(name: "HTML", description: "HTML extraction through libgumbo (Debian: libgumbo-dev)."),
     .trait(name: "DOCX", description: "DOCX extraction through libzip and libxml2 (Debian: libzip-dev, libxml2-dev)."),
+    .trait(name: "OneDNN", description: "The embedder in bfloat16 through oneDNN (Debian: libdnnl-dev)."),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -135,7 +136,10 @@ let package = Package(
       dependencies: ["Application", "Domain", asyncHTTPClient, nioCore, nioHTTP1, logging],
       path: "Sources/Adapters/Egress", swiftSettings: strict),
     .target(
-      name: "Embeddings", dependencies: ["Application", "Domain", "CVectorMath", crypto],
+      name: "Embeddings",
+      dependencies: [
+        "Application", "Domain", "CVectorMath", .target(name: "COneDNN", condition: .when(traits: ["OneDNN"])), crypto,
+      ],
       path: "Sources/Adapters/Embeddings", swiftSettings: strict),
     .target(
       name: "TextExtraction",
@@ -163,6 +167,7 @@ let package = Package(
     .systemLibrary(name: "CCrypt"),
     .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
     .systemLibrary(name: "CGumbo", pkgConfig: "gumbo", providers: [.apt(["libgumbo-dev"])]),
     .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
     .systemLibrary(name: "CXML", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
@@ -201,7 +206,13 @@ let package = Package(
     // Measures the embedder alone, for Benchmarks/run.
     .executableTarget(
       name: "embedder-benchmark", dependencies: ["Application", "Domain", "Embeddings"], path: "Benchmarks/Embedder",
+      exclude: ["tokens.py"],
       swiftSettings: strict),
+
+    // Measures the vector scan of the offline profile alone.
+    .executableTarget(
+      name: "scan-benchmark", dependencies: ["CVectorMath", "Domain", "SQLiteStorage"], path: "Benchmarks/Scan",
+      exclude: ["loop.c", "peer.py"], swiftSettings: strict),
 
     // Measure PostgreSQL's queue and search alone.
     .executableTarget(

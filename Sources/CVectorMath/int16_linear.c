@@ -1,4 +1,5 @@
 #include "int16_linear.h"
+#include "rounding.h"
 #include "vector_math.h"
 
 #include <math.h>
@@ -7,9 +8,6 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
-
-// To the nearest integer for magnitudes below 2²²: 1.5 × 2²³ leaves no bits for a fraction. `rintf` would be a call.
-static inline float nearest_integer(float x) { return x + 12582912.0f - 12582912.0f; }
 
 static float scale_of(float largest) { return largest > 1e-30f ? largest / VM_INT16_LARGEST : 0; }
 

@@ -1,4 +1,5 @@
 #include "int8_scan.h"
+#include "rounding.h"
 #include "vector_math.h"
 
 #include <math.h>
@@ -22,9 +23,6 @@ static float largest_magnitude(const float *x, size_t n) {
   }
   return largest;
 }
-
-// To the nearest integer for magnitudes below 2²²: 1.5 × 2²³ leaves no bits for a fraction. `rintf` would be a call.
-static inline float nearest_integer(float x) { return x + 12582912.0f - 12582912.0f; }
 
 // A length from its square, rounded up.
 static float length_of(double square) { return (float)(sqrt(square) * (1 + 1e-6)); }

@@ -36,7 +36,7 @@ enum ImportRules {
   static let adapters: [ImportRule] = [
     adapter("Contract", ["GRPCCore", "GRPCProtobuf", "ServiceContextModule", "SwiftProtobuf"]),
     adapter("Egress", ["AsyncHTTPClient", "NIOCore", "NIOHTTP1", "Logging"]),
-    adapter("Embeddings", ["CVectorMath", "Crypto"]),
+    adapter("Embeddings", ["COneDNN", "CVectorMath", "Crypto"]),
     adapter(
       "GRPCServer",
       [
@@ -113,8 +113,8 @@ enum ImportRules {
 
   /// C targets hold no Swift.
   static let foldersWithoutSwift = [
-    "Sources/CCrypt", "Sources/CGumbo", "Sources/CLibPQ", "Sources/CVectorMath", "Sources/CXML", "Sources/CZip",
-    "Sources/CZlib",
+    "Sources/CCrypt", "Sources/CGumbo", "Sources/CLibPQ", "Sources/COneDNN", "Sources/CVectorMath", "Sources/CXML",
+    "Sources/CZip", "Sources/CZlib",
   ]
 
   static var adapterNames: [String] { adapters.map { String($0.folder.dropFirst("Sources/Adapters/".count)) } }

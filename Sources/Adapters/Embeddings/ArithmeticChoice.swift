@@ -1,3 +1,5 @@
+import CVectorMath
+
 /// The encoder of a model in the arithmetic that was asked for, if this processor has it and it computes rightly.
 struct ArithmeticChoice {
   let encoder: BertEncoder
@@ -17,10 +19,16 @@ struct ArithmeticChoice {
     leastCosine: Float = Self.leastCosine
   ) throws(SafetensorsFailure) {
     let exact = BertEncoder(weights: try BertWeights(weights, shape: shape, arithmetic: .float32))
-    let fast = DenseArithmetic.int16
-    guard wanted != .float32, fast.isSupported else {
+    let fast: DenseArithmetic
+    switch Self.candidate(wanted, shape: shape) {
+    case .success(.float32):
       encoder = exact
-      fault = wanted == .int16 ? "this processor has no AVX-512 VNNI, which \(fast.rawValue) needs" : nil
+      fault = nil
+      return
+    case .success(let arithmetic): fast = arithmetic
+    case .failure(let missing):
+      encoder = exact
+      fault = missing.reason
       return
     }
     let candidate = BertEncoder(weights: try BertWeights(weights, shape: shape, arithmetic: fast))
@@ -30,7 +38,45 @@ struct ArithmeticChoice {
       fault = nil
     } else {
       encoder = exact
-      fault = "the cosine of \(fast.rawValue) with f32 is \(cosine), below \(leastCosine)"
+      fault = "the cosine of \(fast.name) with f32 is \(cosine), below \(leastCosine)"
+    }
+  }
+
+  /// Why an arithmetic cannot be had.
+  private struct Missing: Error {
+    let reason: String
+  }
+
+  /// What is to be tried.
+  private static func candidate(
+    _ wanted: MiniLMEmbedder.Arithmetic, shape: BertShape
+  ) -> Result<DenseArithmetic, Missing> {
+    switch wanted {
+    case .float32: return .success(.float32)
+    case .int16:
+      guard vm_has_linear_i16() != 0 else {
+        return .failure(Missing(reason: "this processor has no AVX-512 VNNI, which int16 needs"))
+      }
+      return .success(.int16)
+    case .bfloat16:
+      #if OneDNN
+      guard let code = OneDNNCode(shape) else {
+        return .failure(Missing(reason: "oneDNN has no bf16 code for this processor"))
+      }
+      return .success(.bfloat16(code))
+      #else
+      return .failure(Missing(reason: "this build has no oneDNN, which bf16 needs"))
+      #endif
+    case .automatic:
+      #if OneDNN
+      if OneDNNCode.isFastest {
+        guard let code = OneDNNCode(shape) else {
+          return .failure(Missing(reason: "oneDNN has no bf16 code for this processor"))
+        }
+        return .success(.bfloat16(code))
+      }
+      #endif
+      return .success(vm_has_linear_i16() != 0 ? .int16 : .float32)
     }
   }
 

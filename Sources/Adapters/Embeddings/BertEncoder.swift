@@ -86,10 +86,15 @@ final class EncoderWorkspace {
   /// Room for groups of at most `rows` tokens.
   init(rows: Int, shape: BertShape) {
     self.rows = rows
-    hidden = arena.allocate(rows * shape.width)
-    projected = arena.allocate(rows * shape.width)
-    wide = arena.allocate(rows * max(shape.inner, 3 * shape.width))
+    // Layers may compute whole steps of rows.
+    let room = (rows + Self.step - 1) / Self.step * Self.step
+    hidden = arena.allocate(room * shape.width)
+    projected = arena.allocate(room * shape.width)
+    wide = arena.allocate(room * max(shape.inner, 3 * shape.width))
     attention = arena.allocate(vm_attention_scratch_count(rows, shape.headSize))
-    rounded = RoundedRows(rows: rows, width: max(shape.inner, shape.width), in: arena)
+    rounded = RoundedRows(rows: room, width: max(shape.inner, shape.width), in: arena)
   }
+
+  /// The rows that a layer may round up to.
+  private static let step = 16
 }

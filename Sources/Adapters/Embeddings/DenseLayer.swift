@@ -1,14 +1,26 @@
 import CVectorMath
 
 /// What the dense layers of a model compute in.
-enum DenseArithmetic: String, Sendable {
+enum DenseArithmetic: Sendable {
   /// 32-bit floating point, by the best instructions that the processor has.
-  case float32 = "f32"
+  case float32
   /// 16-bit fixed point with 32-bit sums; needs AVX-512 VNNI.
   case int16
+  #if OneDNN
+  /// bfloat16 with 32-bit sums, by oneDNN.
+  case bfloat16(OneDNNCode)
+  #endif
 
-  /// Whether this processor computes in it.
-  var isSupported: Bool { self == .float32 || vm_has_linear_i16() != 0 }
+  /// As configuration and logs have it.
+  var name: String {
+    switch self {
+    case .float32: "f32"
+    case .int16: "int16"
+    #if OneDNN
+    case .bfloat16: "bf16"
+    #endif
+    }
+  }
 }
 
 /// A linear layer, y = W x + b, packed for the kernels; its memory is an arena's.
@@ -16,6 +28,9 @@ struct DenseLayer {
   private enum Weights {
     case float32(UnsafePointer<Float>)
     case int16(UnsafePointer<Int16>, scales: UnsafePointer<Float>)
+    #if OneDNN
+    case bfloat16(OneDNNWeights)
+    #endif
   }
 
   private let weights: Weights
@@ -58,6 +73,11 @@ struct DenseLayer {
           part.weights.baseAddress, outputs, inputs, packed + index * size, scales + index * outputs)
       }
       weights = .int16(packed, scales: scales)
+    #if OneDNN
+    case .bfloat16(let code):
+      let joined = parts.flatMap(\.weights)
+      weights = .bfloat16(OneDNNWeights(joined, outputs: self.outputs, inputs: inputs, code: code, in: arena))
+    #endif
     }
   }
 
@@ -76,6 +96,11 @@ struct DenseLayer {
       vm_quantise_rows_i16(input, rows, inputs, rounded.values, rounded.scales)
       vm_linear_i16(rounded.values, rounded.scales, rows, packed, scales, bias, outputs, inputs, output)
       if activation == VM_ACTIVATION_GELU { vm_gelu_f32(output, rows * outputs) }
+    #if OneDNN
+    case .bfloat16(let weights):
+      weights.apply(to: input, bias: bias, rows: rows, rounded: rounded, into: output)
+      if activation == VM_ACTIVATION_GELU { vm_gelu_f32(output, rows * outputs) }
+    #endif
     }
   }
 }

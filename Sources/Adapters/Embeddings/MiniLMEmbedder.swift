@@ -34,13 +34,15 @@ package final class MiniLMEmbedder: Embedder {
   package enum Arithmetic: String, CaseIterable, Sendable {
     /// The fastest that this processor has and whose vectors pass the check at loading.
     case automatic = "auto"
+    /// bfloat16, where the build has oneDNN, the processor AVX-512 and the check passes; 32-bit floating point elsewhere.
+    case bfloat16 = "bf16"
     /// 16-bit fixed point, where the processor has AVX-512 VNNI and the check passes; 32-bit floating point elsewhere.
     case int16
     /// 32-bit floating point.
     case float32 = "f32"
   }
 
-  /// What the dense layers compute in: `f32` or `int16`.
+  /// What the dense layers compute in: `f32`, `int16` or `bf16`.
   package let arithmetic: String
   /// Why it is not the one that was asked for, or not the fastest of the processor; `nil` when it is.
   package let arithmeticFault: String?
@@ -51,7 +53,7 @@ package final class MiniLMEmbedder: Embedder {
 
   private init(tokenizer: BertTokenizer, choice: ArithmeticChoice, limits: Limits) {
     self.tokenizer = tokenizer
-    arithmetic = choice.encoder.weights.arithmetic.rawValue
+    arithmetic = choice.encoder.weights.arithmetic.name
     arithmeticFault = choice.fault
     self.limits = limits
     pool = EmbeddingPool(

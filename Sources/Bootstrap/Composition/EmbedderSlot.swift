@@ -83,6 +83,7 @@ extension MiniLMEmbedder.Arithmetic {
     self =
       switch configured {
       case .auto: .automatic
+      case .bf16: .bfloat16
       case .int16: .int16
       case .f32: .float32
       }

@@ -189,7 +189,7 @@ package struct ServerConfiguration: Sendable {
     package let arithmetic: Arithmetic
 
     /// Names of the embedder's own, checked there: `auto` takes the fastest that gives the same vectors as `f32`.
-    package enum Arithmetic: String, CaseIterable, Sendable { case auto, int16, f32 }
+    package enum Arithmetic: String, CaseIterable, Sendable { case auto, bf16, int16, f32 }
   }
 
   /// The pipeline's workers.

@@ -2,8 +2,9 @@
 // their 32-bit floating point.
 //
 // Weights are rounded to 12 bits with a scale an output, rows of input to 12 bits with a scale a row. Products are
-// summed in 32-bit integers, which cannot overflow within VM_INT16_BLOCK inputs, and the blocks in floats. A row's result
-// does not depend on what it was batched with. The rules of vector_math.h about pointers and threads hold here too.
+// summed in 32-bit integers, which cannot overflow within VM_INT16_BLOCK inputs, and the blocks in floats. A row's
+// result does not depend on what it was batched with. The rules of vector_math.h about pointers and threads hold here
+// too.
 #ifndef OPENTIER_INT16_LINEAR_H
 #define OPENTIER_INT16_LINEAR_H
 
@@ -17,7 +18,7 @@ extern "C" {
 enum {
   // The largest magnitude of a rounded weight or input.
   VM_INT16_LARGEST = 2047,
-  // 512 × 2047² is the last multiple of 2047² below 2³¹ that a power of two reaches.
+  // 512 × 2047² is below 2³¹, and 1,024 × 2047² is not.
   VM_INT16_BLOCK = 512,
 };
 
