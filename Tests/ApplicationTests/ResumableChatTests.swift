@@ -1,8 +1,6 @@
 import Application
 import Domain
 import FoundationEssentials
-import InMemoryStorage
-import Synchronization
 import Testing
 
 @Suite("Resumable chat")
@@ -216,6 +214,18 @@ struct ResumableChatTests {
     #expect(again.events == log.events)
   }
 
+  @Test("a log that does not answer for a moment loses and doubles nothing", arguments: FlakyReplyLog.Fault.allCases)
+  func flakyLog(_ fault: FlakyReplyLog.Fault) async throws {
+    let parts = (0..<40).map { "\($0) " }
+    let log = FlakyReplyLog(fault)
+    let world = TestWorld(models: [ScriptedModel(.reply(parts))], replyLog: log)
+    let ada = try await world.signUp("ada")
+    let reader = ChatLog()
+    try await Self.ask(world, ada, reader).value
+    #expect(reader.text == parts.joined() && reader.completed?.reason == .stop)
+    #expect(log.faults > 0)
+  }
+
   @Test("a desk that is stopped ends its replies, stores them, and begins no other")
   func stopped() async throws {
     let (world, _, ada, log, chat) = try await Self.halfWritten()
@@ -280,31 +290,5 @@ struct ResumableChatTests {
     Task {
       try await world.useCases.streamChat(StreamChat.Command(message: "q", isResumable: true), caller, emit: log.emit)
     }
-  }
-}
-
-/// A model that says what a test tells it to, when it does.
-final class StepModel: LanguageModel {
-  let name = "steps"
-  private let parts: AsyncStream<String>
-  private let teller: AsyncStream<String>.Continuation
-  private let cancelled = Switch(false)
-
-  var wasCancelled: Bool { cancelled.isOn }
-
-  init() { (parts, teller) = AsyncStream.makeStream() }
-
-  func say(_ part: String) { teller.yield(part) }
-  func stop() { teller.finish() }
-
-  func reply(
-    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
-  ) async throws(ModelFailure) -> ReplyEnd {
-    for await part in parts { try await emit(part) }
-    guard !Task.isCancelled else {
-      cancelled.isOn = true
-      throw .cancelled
-    }
-    return ReplyEnd(finishReason: .stop, usage: nil)
   }
 }

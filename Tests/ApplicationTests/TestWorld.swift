@@ -7,7 +7,7 @@ import Synchronization
 /// A world on the in-memory adapters, with a clock that tests move and models that do what tests say.
 struct TestWorld {
   let storage = InMemoryStorage()
-  let replies: InMemoryReplyLog
+  let replies: any ReplyLog
   let clock: ManualClock
   let fetcher = ScriptedFetcher()
   let embedder = ScriptedEmbedder()
@@ -17,9 +17,10 @@ struct TestWorld {
   init(
     models: [any LanguageModel] = [ScriptedModel(.reply(["From ", "what I read [1]."]))],
     extractor: any TextExtractor = WholeTextExtractor(), hasEmbedder: Bool = true, sharing other: TestWorld? = nil,
+    replyLog: (any ReplyLog)? = nil,
     settings change: (inout UseCaseSettings) -> Void = { _ in }
   ) {
-    replies = other?.replies ?? InMemoryReplyLog()
+    replies = replyLog ?? other?.replies ?? InMemoryReplyLog()
     clock = other?.clock ?? ManualClock()
     var settings = UseCaseSettings()
     settings.jobWatchInterval = .milliseconds(2)

@@ -18,7 +18,7 @@ import grpc
 import httpx
 import pytest
 
-from postgres import Database
+from postgres import Database, own_postgres
 from resuming import (
     QUESTION, RIVER, WORDS, begin, check_whole, message_of, patient, recites, refused, resume, taking_up, until)
 from stubs import Client, generate
@@ -391,3 +391,19 @@ def test_replies_leave_nothing_in_the_database(
     assert [event["delta"] for _, event in rows if "delta" in event] == WORDS
     until(lambda: postgres.value("SELECT count(*) FROM chat_replies") == 0, 40)
     assert postgres.value("SELECT count(*) FROM chat_reply_events") == 0
+
+
+def test_an_answer_outlives_a_restart_of_the_database(
+    start_replica: Callable[..., Server], postgres_binaries: Path, provider: Provider
+) -> None:
+    with own_postgres(postgres_binaries) as database:
+        replica = start_replica(database.url, patient(provider))
+        ada = replica.sign_up("ada")
+        provider.behave = recites(0.1)
+        seen = begin(ada, 5)
+        database.stop()
+        database.start()
+        until(lambda: httpx.get(f"{replica.url}/readyz").status_code == 200)
+        # The server wrote on meanwhile, as far as it could, and then what it had kept.
+        check_whole(seen + resume(ada, message_of(seen), 5))
+        replica.close()

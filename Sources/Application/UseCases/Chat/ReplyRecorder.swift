@@ -97,10 +97,14 @@ final class ReplyRecorder: Sendable {
 
   private func write(_ batch: [ChatEvent], first: Int) async throws(StorageFailure) {
     let deadline = ContinuousClock.now + patience
+    var isRepeated = false
     while true {
       do throws(StorageFailure) {
         return try await log.append(batch, first: first, to: reply.id, of: reply.owner)
       } catch {
+        // The attempt before was written, and only its answer was lost.
+        if isRepeated, case .conflict = error { return }
+        isRepeated = true
         guard case .unavailable = error, ContinuousClock.now < deadline else { throw error }
         do { try await Task.sleep(for: Self.retryInterval) } catch { throw .cancelled }
       }

@@ -109,6 +109,21 @@ struct HotStatement {
       """, "uuid, uuid, text", "md5('c7')::uuid, \(id), md5('u7')::uuid::text",
       indexes: ["chat_messages_of_conversation"]),
     HotStatement(
+      "replies of an owner that are being written",
+      """
+      SELECT count(*) FROM chat_replies
+      WHERE organization_id = $1 AND user_id = $2 AND is_resumable AND ended_at IS NULL AND expires_at > $3
+      """, "uuid, text, timestamptz", "\(id), md5('u7')::uuid::text, '2026-01-01'", indexes: ["chat_replies_of_owner"]),
+    HotStatement(
+      "events of a reply behind the last that was seen",
+      """
+      SELECT r.event_count, e.event FROM chat_replies AS r LEFT JOIN LATERAL (
+        SELECT number, event FROM chat_reply_events WHERE reply_id = r.id AND number > $4 ORDER BY number LIMIT 256
+      ) AS e ON true
+      WHERE r.id = $1 AND organization_id = $2 AND user_id = $3 ORDER BY e.number
+      """, "uuid, uuid, text, integer", "md5('y7')::uuid, \(id), md5('u7')::uuid::text, 5",
+      indexes: ["chat_reply_events_pkey"]),
+    HotStatement(
       "submissions",
       "SELECT * FROM knowledge_submissions WHERE organization_id = $1 ORDER BY created_at DESC, id DESC LIMIT 51",
       "uuid", id, indexes: ["knowledge_submissions_newest"], isOrderedByIndex: true),

@@ -22,6 +22,15 @@ enum ManyRows {
     SELECT md5('m' || n || ' ' || m)::uuid, md5('c' || n)::uuid, \(tenant), 'user', 'x', \(time)
     FROM generate_series(1, 6000) AS n, generate_series(1, 2) AS m;
 
+    INSERT INTO chat_replies (id, organization_id, user_id, is_resumable, event_count, writer_process, writer_seen_at,
+      reader_seen_at, ended_at, expires_at)
+    SELECT md5('y' || n)::uuid, \(tenant), md5('u' || n % 100)::uuid::text, true, 10, md5('p')::uuid, \(time), \(time),
+      CASE WHEN n % 20 > 0 THEN \(time) END, \(time)
+    FROM generate_series(1, 6000) AS n;
+
+    INSERT INTO chat_reply_events (reply_id, organization_id, number, event)
+    SELECT md5('y' || n)::uuid, \(tenant), m, '{"delta":"x"}' FROM generate_series(1, 6000) AS n, generate_series(1, 10) AS m;
+
     INSERT INTO knowledge_submissions (id, organization_id, contributor_id, title, content_kind, byte_count, status,
       created_at)
     SELECT md5('k' || n)::uuid, \(tenant), md5('u' || n % 100)::uuid, 'T', 'text', 1,
@@ -44,7 +53,7 @@ enum ManyRows {
       CASE WHEN n % 40 = 1 THEN 'failed' ELSE 'indexed' END::job_state, \(time)
     FROM generate_series(1, 6000) AS n;
 
-    ANALYZE users, sessions, conversations, chat_messages, knowledge_submissions, documents, document_revisions,
+    ANALYZE users, sessions, conversations, chat_messages, chat_replies, chat_reply_events, knowledge_submissions, documents, document_revisions,
       ingestion_jobs;
     """
 }
