@@ -8,19 +8,31 @@ struct ProviderFailure {
   let name: String
 
   /// The failure of an answer with an error status; the body's code is shown for what the request itself caused.
-  func status(_ status: HTTPResponseStatus, code: String?) -> ModelFailure {
+  func status(_ status: HTTPResponseStatus, code: String?, retryAfter: Duration?) -> ModelFailure {
     switch status.code {
-    case 401, 403: .unavailable("the provider of the model \(name) refuses this server's key")
+    case 400 where code == "api_key_invalid": keyRefused
+    case 401, 403: keyRefused
     case 404, 405:
-      .unavailable("the provider of the model \(name) does not have it at this address (\(status.code))")
+      .misconfigured("the provider of the model \(name) does not have it at this address (\(status.code))")
+    case 402:
+      .misconfigured("the provider of the model \(name) wants to be paid first")
+    case 429, 529: overloaded(retryAfter: retryAfter)
+    case 503 where retryAfter != nil: overloaded(retryAfter: retryAfter)
     case 408, 425, 500...: .unavailable("the provider of the model \(name) has an error (\(status.code))")
-    case 429: .unavailable("the provider of the model \(name) is overloaded or its quota is used up")
     case 300..<400:
-      .unavailable("the provider of the model \(name) redirects elsewhere, which is not followed (\(status.code))")
+      .misconfigured("the provider of the model \(name) redirects elsewhere, which is not followed (\(status.code))")
     case 400..<500: .rejected("the model \(name) refuses this request (\(status.code)\(code.map { ", " + $0 } ?? ""))")
     default: broken("answers with the status \(status.code)")
     }
   }
+
+  func overloaded(retryAfter: Duration?) -> ModelFailure {
+    .overloaded("the provider of the model \(name) is overloaded or its quota is used up", retryAfter: retryAfter)
+  }
+
+  var keyRefused: ModelFailure { .misconfigured("the provider of the model \(name) refuses this server's key") }
+
+  var filtered: ModelFailure { .rejected("the content filter of the model's provider stopped the reply") }
 
   func broken(_ what: String) -> ModelFailure { .broken("the model \(name) \(what)") }
 

@@ -4,13 +4,25 @@ package import Domain
 package struct ModelMessage: Hashable, Sendable {
   /// Who speaks.
   package let role: MessageRole
-  /// What they say.
+  /// What they say; may be empty where the turn holds something else.
   package let content: String
+  /// Pictures that belong to the text; a user's turns only.
+  package let images: [ModelImage]
+  /// The tools that the model asked for; an assistant's turns only.
+  package let toolCalls: [ModelToolCall]
+  /// What those tools answered; a user's turns only.
+  package let toolResults: [ModelToolResult]
 
   /// Makes a turn.
-  package init(role: MessageRole, content: String) {
+  package init(
+    role: MessageRole, content: String, images: [ModelImage] = [], toolCalls: [ModelToolCall] = [],
+    toolResults: [ModelToolResult] = []
+  ) {
     self.role = role
     self.content = content
+    self.images = images
+    self.toolCalls = toolCalls
+    self.toolResults = toolResults
   }
 }
 
@@ -24,13 +36,18 @@ package struct ModelRequest: Hashable, Sendable {
   package let sources: [Source]
   /// The most tokens of the reply; `nil` leaves it to the model.
   package let maximumTokens: Int?
+  /// The tools that the model may ask for.
+  package let tools: [ModelTool]
 
   /// Makes a request.
-  package init(messages: [ModelMessage], question: String, sources: [Source], maximumTokens: Int?) {
+  package init(
+    messages: [ModelMessage], question: String, sources: [Source], maximumTokens: Int?, tools: [ModelTool] = []
+  ) {
     self.messages = messages
     self.question = question
     self.sources = sources
     self.maximumTokens = maximumTokens
+    self.tools = tools
   }
 }
 
@@ -42,19 +59,31 @@ package struct ReplyEnd: Hashable, Sendable {
   package let usage: TokenUsage?
   /// The spans that the model quotes, where it knows them: each narrows the source of its marker to a sentence.
   package let quotes: [Source]
+  /// The tools that the model asks for before it goes on, in its order; only ones that it was offered.
+  package let toolCalls: [ModelToolCall]
 
   /// Makes an end.
-  package init(finishReason: FinishReason, usage: TokenUsage?, quotes: [Source] = []) {
+  package init(
+    finishReason: FinishReason, usage: TokenUsage?, quotes: [Source] = [], toolCalls: [ModelToolCall] = []
+  ) {
     self.finishReason = finishReason
     self.usage = usage
     self.quotes = quotes
+    self.toolCalls = toolCalls
   }
 }
 
 /// Why a model gave no whole reply.
 package enum ModelFailure: Error, Hashable, Sendable {
-  /// It cannot be reached, is overloaded or out of quota; worth another try or another model.
+  /// It cannot be reached or has an error of its own; worth another try or another model.
   case unavailable(String)
+  /// It is overloaded or a quota is used up; worth another try after `retryAfter`, where the provider names a time, or
+  /// another model at once.
+  case overloaded(String, retryAfter: Duration?)
+  /// It cannot be used as it is set up: its key is refused, or it is not at its address. Another model may do.
+  case misconfigured(String)
+  /// This server's own limit on calls at once is reached.
+  case exhausted(String)
   /// It refuses this request for good.
   case rejected(String)
   /// It stopped half-way or sent what is no reply.

@@ -20,7 +20,7 @@ struct Assembly: Sendable {
   let embedder: EmbedderSlot
   let storage: Storage
   private let client: HTTPClient
-  private let providers: [OpenAICompatibleLanguageModel]
+  private let providers: [HTTPLanguageModel]
 
   /// Opens what the configuration names.
   ///

@@ -12,7 +12,30 @@ package struct ModelTargets: Sendable {
 /// One language model behind a network address.
 package struct ModelTarget: Sendable {
   /// Which protocol it speaks.
-  package enum Provider: String, CaseIterable, Sendable { case openai }
+  package enum Provider: String, CaseIterable, Sendable {
+    case openai, anthropic, gemini
+
+    /// Where the provider itself is; `nil` where there are many.
+    var standardBaseURL: String? {
+      switch self {
+      case .openai: nil
+      case .anthropic: "https://api.anthropic.com/v1"
+      case .gemini: "https://generativelanguage.googleapis.com/v1beta"
+      }
+    }
+  }
+
+  /// Where the key comes from.
+  package enum Key: Hashable, Sendable {
+    /// No key is sent.
+    case none
+    /// `apiKey`, which stays until a restart.
+    case fixed(Secret)
+    /// `apiKeyFile`: a file that holds the key alone, read again when it changes; absolute.
+    case file(String)
+    /// `apiKeyCommand`: a program and its arguments, which writes the key to its standard output.
+    case command([String])
+  }
 
   /// The name that clients use.
   package let name: String
@@ -22,10 +45,29 @@ package struct ModelTarget: Sendable {
   package let baseURL: String
   /// `model`: the provider's name for it.
   package let model: String
-  /// `apiKey`; `nil` sends none.
-  package let apiKey: Secret?
-  /// `timeout`: the longest silence of the provider.
+  /// `apiKey`, `apiKeyFile` or `apiKeyCommand`.
+  package let key: Key
+  /// `timeout`: the longest silence of the provider, where no time of its own is set.
   package let timeout: Duration
+  /// `connectTimeout`: from the start to a connection.
+  package let connectTimeout: Duration
+  /// `firstTokenTimeout`: from the start to the first text.
+  package let firstTokenTimeout: Duration
+  /// `gapTimeout`: from one text to the next.
+  package let gapTimeout: Duration
+  /// `wholeTimeout`: from the start to the end.
+  package let wholeTimeout: Duration
+
+  /// `apiKey`, where that is the key.
+  package var apiKey: Secret? {
+    if case .fixed(let secret) = key { secret } else { nil }
+  }
+
+  /// The names of all keys of a model.
+  static let keys = [
+    "provider", "baseURL", "model", "apiKey", "apiKeyFile", "apiKeyCommand", "timeout", "connectTimeout",
+    "firstTokenTimeout", "gapTimeout", "wholeTimeout",
+  ]
 }
 
 extension ModelTargets {
@@ -46,7 +88,7 @@ extension ModelTargets {
   /// Checked before the values, so that a misspelt key is not reported as a missing one.
   private static func refuseUnknownKeys(_ reader: SettingsReader) throws(ConfigurationFailure) {
     for name in names(in: reader.fileKeys) {
-      let known = ["provider", "baseURL", "model", "apiKey", "timeout"].map { "models.\(name).\($0)" }
+      let known = ModelTarget.keys.map { "models.\(name).\($0)" }
       for key in reader.fileKeys where key.hasPrefix("models.\(name).") && !known.contains(key) {
         // A name may begin as another one does, up to a dot.
         if names(in: [key]) != [name] { continue }
@@ -86,16 +128,41 @@ extension ModelTarget {
     self.name = name
     let url = SettingForm<String>.text("an address that begins with http:// or https://", where: Self.isHTTP)
     provider = try reader.required("\(key).provider", .choice)
-    var baseURL = try reader.required("\(key).baseURL", url)
+    var baseURL: String
+    if let standard = provider.standardBaseURL {
+      baseURL = try reader.value("\(key).baseURL", url, default: standard)
+    } else {
+      baseURL = try reader.required("\(key).baseURL", url)
+    }
     while baseURL.hasSuffix("/") { baseURL.removeLast() }
     self.baseURL = baseURL
     model = try reader.required("\(key).model", .text("the provider's name of the model"))
-    apiKey = try reader.optional("\(key).apiKey", .secret("a key, best as \"${env:NAME}\""))
-    timeout = try reader.value(
-      "\(key).timeout",
-      .duration(.milliseconds(100)...(.seconds(3600))),
-      default: .seconds(60)
-    )
+    self.key = try Self.key(key, &reader)
+    let duration = SettingForm<Duration>.duration(.milliseconds(100)...(.seconds(3600)))
+    timeout = try reader.value("\(key).timeout", duration, default: .seconds(60))
+    connectTimeout = try reader.value("\(key).connectTimeout", duration, default: .seconds(5))
+    firstTokenTimeout = try reader.value("\(key).firstTokenTimeout", duration, default: timeout)
+    gapTimeout = try reader.value("\(key).gapTimeout", duration, default: timeout)
+    wholeTimeout = try reader.value("\(key).wholeTimeout", duration, default: .seconds(600))
+  }
+
+  /// Where the key comes from; one place at most.
+  private static func key(_ key: String, _ reader: inout SettingsReader) throws(ConfigurationFailure) -> Key {
+    let fixed = try reader.optional("\(key).apiKey", .secret("a key, best as \"${env:NAME}\""))
+    let file = try reader.optional(
+      "\(key).apiKeyFile", .text("an absolute path of a file that holds the key alone") { $0.hasPrefix("/") })
+    let command = try reader.optional(
+      "\(key).apiKeyCommand", .list("a program and its arguments, as a list") { !$0.isEmpty })
+    switch (fixed, file, command) {
+    case (nil, nil, nil): return .none
+    case (let secret?, nil, nil): return .fixed(secret)
+    case (nil, let path?, nil): return .file(path)
+    case (nil, nil, let words?) where !words.isEmpty: return .command(words)
+    default:
+      throw .invalidValue(
+        key: key, shown: "a model with several keys", source: reader.fileSource(of: key),
+        accepted: "one of apiKey, apiKeyFile and apiKeyCommand")
+    }
   }
 
   private static func isHTTP(_ text: String) -> Bool {

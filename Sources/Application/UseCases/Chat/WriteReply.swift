@@ -239,7 +239,8 @@ extension UseCaseFailure {
   /// What a model's failure means to the reader.
   init(_ failure: ModelFailure) {
     switch failure {
-    case .unavailable(let why): self = .unavailable(why)
+    case .unavailable(let why), .overloaded(let why, _), .misconfigured(let why): self = .unavailable(why)
+    case .exhausted(let why): self = .exhausted(why)
     case .rejected(let why): self = .invalid(why)
     case .broken(let why): self = .unavailable(why)
     case .cancelled: self = .cancelled

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("The configuration of an OpenAI-compatible provider")
 struct OpenAICompatibleConfigurationTests {
-  private typealias Configuration = OpenAICompatibleLanguageModel.Configuration
+  private typealias Configuration = HTTPLanguageModel.Configuration
 
   @Test(
     "a base URL that is none is refused, with the setting's name and the accepted form",
@@ -29,15 +29,15 @@ struct OpenAICompatibleConfigurationTests {
   func ranges() {
     var timeouts = Configuration.Timeouts()
     timeouts.gap = .zero
-    #expect(throws: OpenAICompatibleLanguageModel.InvalidConfiguration.self) {
+    #expect(throws: HTTPLanguageModel.InvalidConfiguration.self) {
       try Configuration(name: "a", baseURL: "http://a", model: "m", timeouts: timeouts)
     }
     for temperature in [-0.1, 2.1, .nan] {
-      #expect(throws: OpenAICompatibleLanguageModel.InvalidConfiguration.self) {
+      #expect(throws: HTTPLanguageModel.InvalidConfiguration.self) {
         try Configuration(name: "a", baseURL: "http://a", model: "m", temperature: temperature)
       }
     }
-    #expect(throws: OpenAICompatibleLanguageModel.InvalidConfiguration.self) {
+    #expect(throws: HTTPLanguageModel.InvalidConfiguration.self) {
       try Configuration(name: "a", baseURL: "http://a", model: "")
     }
   }

@@ -8,22 +8,26 @@ import Testing
 
 @Suite("A failing OpenAI-compatible provider")
 struct OpenAICompatibleFailureTests {
-  private typealias Configuration = OpenAICompatibleLanguageModel.Configuration
+  private typealias Configuration = HTTPLanguageModel.Configuration
 
-  enum Kind: Sendable { case unavailable, rejected, broken }
+  enum Kind: Sendable { case unavailable, overloaded, misconfigured, rejected, broken }
 
   private func kind(_ failure: ModelFailure?) -> Kind? {
     switch failure {
     case .unavailable: .unavailable
+    case .overloaded: .overloaded
+    case .misconfigured: .misconfigured
     case .rejected: .rejected
     case .broken: .broken
-    case .cancelled, nil: nil
+    case .exhausted, .cancelled, nil: nil
     }
   }
 
   private func words(_ failure: ModelFailure?) -> String {
     switch failure {
-    case .unavailable(let words), .rejected(let words), .broken(let words): words
+    case .unavailable(let words), .overloaded(let words, _), .misconfigured(let words), .exhausted(let words),
+      .rejected(let words), .broken(let words):
+      words
     case .cancelled, nil: ""
     }
   }
@@ -31,8 +35,8 @@ struct OpenAICompatibleFailureTests {
   @Test(
     "an error status says what it means, and nothing that the provider wrote",
     arguments: [
-      (HTTPResponseStatus.badRequest, Kind.rejected), (.payloadTooLarge, .rejected), (.unauthorized, .unavailable),
-      (.forbidden, .unavailable), (.notFound, .unavailable), (.tooManyRequests, .unavailable),
+      (HTTPResponseStatus.badRequest, Kind.rejected), (.payloadTooLarge, .rejected), (.unauthorized, .misconfigured),
+      (.forbidden, .misconfigured), (.notFound, .misconfigured), (.tooManyRequests, .overloaded),
       (.internalServerError, .unavailable), (.serviceUnavailable, .unavailable), (.noContent, .broken),
     ])
   func statuses(status: HTTPResponseStatus, expected: Kind) async throws {
@@ -163,7 +167,7 @@ struct OpenAICompatibleFailureTests {
         .head(.temporaryRedirect, ["location": other.baseURL + "/chat/completions"]), .end,
       ]
       let outcome = try await Provider.outcome(of: steps)
-      #expect(kind(outcome.failure) == .unavailable)
+      #expect(kind(outcome.failure) == .misconfigured)
       #expect(other.state.requests.isEmpty)
     }
   }

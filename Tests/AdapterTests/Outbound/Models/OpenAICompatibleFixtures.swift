@@ -48,20 +48,21 @@ final class LogLines: Sendable {
 
 enum Provider {
   static func configuration(
-    _ url: String, timeouts: OpenAICompatibleLanguageModel.Configuration.Timeouts = .init(),
-    limits: OpenAICompatibleLanguageModel.Configuration.Limits = .init(), temperature: Double? = nil
-  ) throws -> OpenAICompatibleLanguageModel.Configuration {
+    _ url: String, timeouts: HTTPLanguageModel.Configuration.Timeouts = .init(),
+    limits: HTTPLanguageModel.Configuration.Limits = .init(), temperature: Double? = nil
+  ) throws -> HTTPLanguageModel.Configuration {
     try .init(
-      name: "local", baseURL: url, model: "test-model", key: ProviderKey(secretKey), temperature: temperature,
+      name: "local", baseURL: url, model: "test-model", keys: FixedKey(ProviderKey(secretKey)),
+      temperature: temperature,
       timeouts: timeouts, limits: limits)
   }
 
   /// Runs `body` with a model, and shuts it down.
   static func withModel<Value>(
-    _ configuration: OpenAICompatibleLanguageModel.Configuration, log: LogLines = LogLines(),
-    body: (OpenAICompatibleLanguageModel) async throws -> Value
+    _ configuration: HTTPLanguageModel.Configuration, log: LogLines = LogLines(),
+    body: (HTTPLanguageModel) async throws -> Value
   ) async throws -> Value {
-    let model = OpenAICompatibleLanguageModel(configuration, logger: log.logger)
+    let model = HTTPLanguageModel(configuration, logger: log.logger)
     let result: Result<Value, any Error>
     do { result = .success(try await body(model)) } catch { result = .failure(error) }
     try await model.shutdown()
@@ -91,8 +92,8 @@ enum Provider {
 
   /// Asks a provider that answers by a script.
   static func outcome(
-    of steps: [LoopbackHTTPServer.Step], timeouts: OpenAICompatibleLanguageModel.Configuration.Timeouts = .init(),
-    limits: OpenAICompatibleLanguageModel.Configuration.Limits = .init(), log: LogLines = LogLines()
+    of steps: [LoopbackHTTPServer.Step], timeouts: HTTPLanguageModel.Configuration.Timeouts = .init(),
+    limits: HTTPLanguageModel.Configuration.Limits = .init(), log: LogLines = LogLines()
   ) async throws -> ReplyOutcome {
     try await LoopbackHTTPServer.run({ _ in steps }) { server in
       try await withModel(configuration(server.baseURL, timeouts: timeouts, limits: limits), log: log) { model in

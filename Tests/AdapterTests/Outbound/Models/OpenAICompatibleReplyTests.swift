@@ -97,7 +97,7 @@ struct OpenAICompatibleReplyTests {
 
   @Test("a reply that is whole counts although the provider then hangs without the final mark")
   func hangsAfterEnd() async throws {
-    var timeouts = OpenAICompatibleLanguageModel.Configuration.Timeouts()
+    var timeouts = HTTPLanguageModel.Configuration.Timeouts()
     timeouts.gap = .milliseconds(200)
     let outcome = try await Provider.outcome(
       of: [.head(.ok), .text(Provider.delta("a", finish: "stop"))], timeouts: timeouts)
@@ -112,7 +112,7 @@ struct OpenAICompatibleReplyTests {
       .head(.ok), .text(Provider.delta("first")), .flood(event, times: times), .end,
     ]
     try await LoopbackHTTPServer.run({ _ in steps }) { server in
-      var limits = OpenAICompatibleLanguageModel.Configuration.Limits()
+      var limits = HTTPLanguageModel.Configuration.Limits()
       limits.responseBytes = 256 << 20
       let configuration = try Provider.configuration(server.baseURL, limits: limits)
       let outcome = try await Provider.withModel(configuration) { model in
@@ -137,7 +137,7 @@ struct OpenAICompatibleReplyTests {
   func trace() async throws {
     let steps: [LoopbackHTTPServer.Step] = [.head(.ok), .text(Provider.delta("a", finish: "stop")), .end]
     try await LoopbackHTTPServer.run({ _ in steps }) { server in
-      let model = OpenAICompatibleLanguageModel(
+      let model = HTTPLanguageModel(
         try Provider.configuration(server.baseURL), instrument: TraceParent(), logger: LogLines().logger)
       var context = ServiceContext.topLevel
       context[TraceParentKey.self] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -1,7 +1,8 @@
 import FoundationEssentials
 
 /// A provider's key, which no description, dump or log shows.
-package struct ProviderKey: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+package struct ProviderKey: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable
+{
   let secret: String
 
   /// Wraps a key; `nil` when it is empty or has anything but visible ASCII, which a header could not carry.
@@ -18,23 +19,44 @@ package struct ProviderKey: Sendable, CustomStringConvertible, CustomDebugString
   package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
-extension OpenAICompatibleLanguageModel {
+extension HTTPLanguageModel {
   /// Why a configuration is none, in words for the operator.
   package struct InvalidConfiguration: Error, Hashable, Sendable, CustomStringConvertible {
     /// The words; they name the setting.
     package let description: String
   }
 
+  /// Which protocol a provider speaks.
+  package enum Dialect: Hashable, Sendable {
+    /// OpenAI's chat completions, below `/chat/completions`.
+    case openAI
+    /// Anthropic's Messages, below `/messages`.
+    case anthropic
+    /// Google Gemini's `streamGenerateContent`, below `/models/`.
+    case gemini
+
+    /// How it is written.
+    var wire: any ProviderWire {
+      switch self {
+      case .openAI: OpenAIWire()
+      case .anthropic: AnthropicWire()
+      case .gemini: GeminiWire()
+      }
+    }
+  }
+
   /// Where a model is and what it may take.
   package struct Configuration: Sendable {
     /// The name it is registered and shown under.
     package let name: String
-    /// The provider's address up to and without `/chat/completions`, such as `http://127.0.0.1:11434/v1`.
+    /// The protocol.
+    package let dialect: Dialect
+    /// The provider's address up to and without the dialect's own path, such as `http://127.0.0.1:11434/v1`.
     package let baseURL: String
     /// The model's name at the provider.
     package let model: String
-    /// Sent as a bearer token; `nil` sends none.
-    package let key: ProviderKey?
+    /// Gives the key.
+    package let keys: any ProviderKeySource
     /// The sampling temperature, 0 to 2; `nil` leaves it to the provider.
     package let temperature: Double?
     /// How long it may take.
@@ -74,7 +96,8 @@ extension OpenAICompatibleLanguageModel {
     /// - Throws: ``InvalidConfiguration`` when the base URL is not an absolute `http` or `https` URL without user
     ///   name, query and fragment, when a name is empty, or when a number is out of its range.
     package init(
-      name: String, baseURL: String, model: String, key: ProviderKey? = nil, temperature: Double? = nil,
+      name: String, dialect: Dialect = .openAI, baseURL: String, model: String,
+      keys: any ProviderKeySource = FixedKey(nil), temperature: Double? = nil,
       timeouts: Timeouts = Timeouts(), limits: Limits = Limits()
     ) throws(InvalidConfiguration) {
       func require(_ holds: Bool, _ message: String) throws(InvalidConfiguration) {
@@ -82,6 +105,10 @@ extension OpenAICompatibleLanguageModel {
       }
       try require(!name.isEmpty, "the name must not be empty")
       try require(!model.isEmpty, "model must not be empty")
+      // It becomes part of the address.
+      try require(
+        dialect != .gemini || model.utf8.allSatisfy { $0.isLetterOrDigit || "._-".utf8.contains($0) },
+        "model must be letters, digits and . _ -, such as gemini-2.5-flash")
       let url = URL(string: baseURL)
       try require(
         (url?.scheme == "http" || url?.scheme == "https") && url?.host()?.isEmpty == false && url?.user() == nil
@@ -97,12 +124,19 @@ extension OpenAICompatibleLanguageModel {
       }
       try require(limits.eventBytes > 0 && limits.responseBytes > 0, "limits must be above 0")
       self.name = name
+      self.dialect = dialect
       self.baseURL = String(baseURL.reversed().drop { $0 == "/" }.reversed())
       self.model = model
-      self.key = key
+      self.keys = keys
       self.temperature = temperature
       self.timeouts = timeouts
       self.limits = limits
     }
+  }
+}
+
+extension UInt8 {
+  fileprivate var isLetterOrDigit: Bool {
+    (0x30...0x39).contains(self) || (0x41...0x5A).contains(self) || (0x61...0x7A).contains(self)
   }
 }

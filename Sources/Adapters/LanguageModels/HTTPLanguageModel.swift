@@ -8,13 +8,14 @@ package import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
 
-/// A model behind an OpenAI-compatible endpoint: OpenAI, vLLM, Ollama, llama.cpp's server and others.
+/// A model behind a provider's streaming HTTP interface, in one of the dialects that ``ProviderWire`` writes.
 ///
-/// Sends `POST {baseURL}/chat/completions` with `stream: true` and reads the stream as far as its reader takes it off.
-/// Redirects are not followed, so the key goes to no other address.
-package final class OpenAICompatibleLanguageModel: LanguageModel {
+/// Sends one `POST` and reads the stream of events as far as its reader takes it off. Redirects are not followed, so the
+/// key goes to no other address. A key that the provider refuses is asked for once more, in case it was rotated.
+package final class HTTPLanguageModel: LanguageModel {
   package let name: String
   private let configuration: Configuration
+  private let wire: any ProviderWire
   private let client: HTTPClient
   private let instrument: (any Instrument)?
   private let logger: Logger
@@ -31,6 +32,7 @@ package final class OpenAICompatibleLanguageModel: LanguageModel {
     self.instrument = instrument
     name = configuration.name
     self.configuration = configuration
+    wire = configuration.dialect.wire
     self.logger = logger
     var settings = HTTPClient.Configuration(
       redirectConfiguration: .disallow, timeout: .init(connect: TimeAmount(configuration.timeouts.connect)),
@@ -52,20 +54,22 @@ package final class OpenAICompatibleLanguageModel: LanguageModel {
   ) async throws(ModelFailure) -> ReplyEnd {
     // The client may still send a request whose task is cancelled already.
     guard !Task.isCancelled else { throw .cancelled }
-    let call: HTTPClientRequest
+    let body: Data
     do {
-      call = try httpRequest(request)
+      body = try wire.body(request, model: configuration.model, temperature: configuration.temperature)
     } catch {
       throw .rejected("the request to the model \(name) cannot be written as JSON")
     }
     let timeouts = configuration.timeouts
     let watch = ReplyWatch(firstToken: timeouts.firstToken, gap: timeouts.gap, whole: timeouts.whole)
-    let stream = ReplyStream(name: name, maximumEventBytes: configuration.limits.eventBytes)
+    let stream = ReplyStream(
+      name: name, wire: wire, offeredTools: Set(request.tools.map(\.name)),
+      maximumEventBytes: configuration.limits.eventBytes)
     let failure: ModelFailure
     do {
       // `emit` does not outlive this call: the watch's tasks have ended when `run` returns.
       try await withoutActuallyEscaping(emit) { emit in
-        try await watch.run { [self] in try await read(call, into: stream, watch: watch, emit: emit) }
+        try await watch.run { [self] in try await read(body, into: stream, watch: watch, emit: emit) }
       }
       return try stream.end()
     } catch let error as ModelFailure {
@@ -86,12 +90,22 @@ package final class OpenAICompatibleLanguageModel: LanguageModel {
   }
 
   private func read(
-    _ call: HTTPClientRequest, into stream: ReplyStream, watch: ReplyWatch,
+    _ body: Data, into stream: ReplyStream, watch: ReplyWatch,
     emit: @Sendable (String) async throws(ModelFailure) -> Void
   ) async throws {
-    let response = try await client.execute(call, deadline: .distantFuture, logger: nil)
+    var key = try await configuration.keys.key(rejected: nil)
+    var response = try await client.execute(httpRequest(body, key), deadline: .distantFuture, logger: nil)
+    if [.unauthorized, .forbidden].contains(response.status), let refused = key {
+      key = try await configuration.keys.key(rejected: refused)
+      if key != refused {
+        response = try await client.execute(httpRequest(body, key), deadline: .distantFuture, logger: nil)
+      }
+    }
     guard response.status == .ok else {
-      throw ProviderFailure(name: name).status(response.status, code: try await errorCode(of: response))
+      let error = try await error(of: response, key: key)
+      throw ProviderFailure(name: name).status(
+        response.status, code: error.code,
+        retryAfter: RetryAfter.header(response.headers.first(name: "retry-after"), now: Date()) ?? error.retryAfter)
     }
     guard let type = response.headers.first(name: "content-type"), MediaType(type).name == "text/event-stream" else {
       throw ProviderFailure(name: name).broken("did not answer with a stream of events")
@@ -110,28 +124,28 @@ package final class OpenAICompatibleLanguageModel: LanguageModel {
     try Task.checkCancellation()
   }
 
-  /// The code in the body of an error answer, where there is one within the first 16 KiB.
-  private func errorCode(of response: HTTPClientResponse) async throws -> String? {
+  /// What the body of an error answer says, where it says something within the first 16 KiB.
+  private func error(
+    of response: HTTPClientResponse, key: ProviderKey?
+  ) async throws -> (code: String?, retryAfter: Duration?) {
     var body = ByteBuffer()
     for try await part in response.body {
-      guard body.readableBytes + part.readableBytes <= 16 << 10 else { return nil }
+      guard body.readableBytes + part.readableBytes <= 16 << 10 else { return (nil, nil) }
       body.writeImmutableBuffer(part)
     }
     // A body that is no JSON has no code; the status alone tells the failure.
-    let code = (try? JSONDecoder().decode(ProviderErrorBody.self, from: Data(body.readableBytesView)))?.error?.code
-    guard let code, let key = configuration.key else { return code }
-    return key.secret.contains(code) || code.contains(key.secret) ? nil : code
+    let error = (try? JSONDecoder().decode(ProviderErrorBody.self, from: Data(body.readableBytesView)))?.error
+    guard let code = error?.code, let key else { return (error?.code, error?.retryAfter) }
+    let isOfKey = key.secret.contains(code) || code.contains(key.secret)
+    return (isOfKey ? nil : code, error?.retryAfter)
   }
 
-  private func httpRequest(_ request: ModelRequest) throws -> HTTPClientRequest {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.withoutEscapingSlashes]
-    let body = try encoder.encode(
-      ChatCompletionRequest(request, model: configuration.model, temperature: configuration.temperature))
-    var call = HTTPClientRequest(url: configuration.baseURL + "/chat/completions")
+  private func httpRequest(_ body: Data, _ key: ProviderKey?) -> HTTPClientRequest {
+    var call = HTTPClientRequest(url: configuration.baseURL + wire.path(model: configuration.model))
     call.method = .POST
     call.headers = ["content-type": "application/json", "accept": "text/event-stream", "user-agent": "opentier"]
-    if let key = configuration.key { call.headers.add(name: "authorization", value: "Bearer \(key.secret)") }
+    call.headers.add(contentsOf: wire.headers)
+    if let key { call.headers.add(contentsOf: wire.keyHeaders(key)) }
     TraceHeaders.inject(into: &call.headers, by: instrument ?? InstrumentationSystem.instrument)
     call.body = .bytes(ByteBuffer(data: body))
     return call

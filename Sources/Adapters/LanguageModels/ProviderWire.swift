@@ -1,0 +1,160 @@
+import Application
+import Domain
+import FoundationEssentials
+import NIOHTTP1
+
+/// How one provider's requests and events are written; it holds no state and knows no connection.
+protocol ProviderWire: Sendable {
+  /// The path below the base URL.
+  func path(model: String) -> String
+  /// The headers that carry the key.
+  func keyHeaders(_ key: ProviderKey) -> HTTPHeaders
+  /// The headers that every request has besides.
+  var headers: HTTPHeaders { get }
+  /// The body, as JSON.
+  func body(_ request: ModelRequest, model: String, temperature: Double?) throws -> Data
+  /// Reads one event into what is known of the reply; answers with the text in it.
+  func read(
+    _ event: ServerSentEventParser.Event, into progress: inout ReplyProgress
+  ) throws(ModelFailure) -> String?
+}
+
+/// What is known of a reply while its events come.
+struct ReplyProgress {
+  let failure: ProviderFailure
+  /// Whether an event with text has come.
+  var hasText = false
+  var finishReason: FinishReason?
+  var usage: TokenUsage?
+  /// Whether the provider has said that nothing more follows.
+  var isDone = false
+  /// The calls of tools by their place in the reply, their arguments growing part by part.
+  var toolCalls: [Int: ToolCallDraft] = [:]
+
+  struct ToolCallDraft {
+    var id = ""
+    var name = ""
+    var arguments = ""
+    var signature: String?
+  }
+
+  /// The most calls of tools in one reply, and the most bytes of all their arguments.
+  static let maximumToolCalls = 64
+  static let maximumArgumentBytes = 1 << 20
+
+  /// The calls in their order.
+  ///
+  /// - Throws: `.broken` when one has no name, or arguments that are no JSON object.
+  func finishedToolCalls() throws(ModelFailure) -> [ModelToolCall] {
+    var calls: [ModelToolCall] = []
+    for (index, draft) in toolCalls.sorted(by: { $0.key < $1.key }) {
+      let arguments = draft.arguments.isEmpty ? "{}" : draft.arguments
+      guard !draft.name.isEmpty, case .object? = JSONText.read(arguments) else {
+        throw failure.broken("asked for a tool in a form that is none")
+      }
+      let id = draft.id.isEmpty ? "call_\(index)" : draft.id
+      calls.append(ModelToolCall(id: id, name: draft.name, arguments: arguments, signature: draft.signature))
+    }
+    return calls
+  }
+
+  /// Adds to the call of a place.
+  mutating func addToToolCall(_ index: Int, _ change: (inout ToolCallDraft) -> Void) throws(ModelFailure) {
+    change(&toolCalls[index, default: ToolCallDraft()])
+    guard
+      toolCalls.count <= Self.maximumToolCalls,
+      toolCalls.values.reduce(0, { $0 + $1.arguments.utf8.count }) <= Self.maximumArgumentBytes
+    else { throw failure.broken("asked for more tools than the limit") }
+  }
+
+  /// The usage, checked.
+  mutating func setUsage(prompt: Int, completion: Int) throws(ModelFailure) {
+    guard prompt >= 0, completion >= 0 else { throw failure.broken("sent a usage below zero") }
+    usage = TokenUsage(promptTokens: prompt, completionTokens: completion)
+  }
+
+  /// An event as JSON.
+  func decode<Value: Decodable>(
+    _ type: Value.Type, _ event: ServerSentEventParser.Event
+  ) throws(ModelFailure) -> Value {
+    do {
+      return try JSONDecoder().decode(type, from: Data(event.data.utf8))
+    } catch {
+      throw failure.broken("sent an event that is no reply")
+    }
+  }
+
+  /// An error that came as an event: before any text another try is safe, after it the reply is broken.
+  func errorEvent(_ error: ProviderError?) -> ModelFailure {
+    if hasText { return failure.broken("failed half-way") }
+    return switch error?.code {
+    case "overloaded_error", "rate_limit_error", "rate_limit_exceeded", "resource_exhausted":
+      failure.overloaded(retryAfter: error?.retryAfter)
+    case "authentication_error", "permission_error", "unauthenticated", "permission_denied": failure.keyRefused
+    case "invalid_request_error", "invalid_argument", "request_too_large":
+      .rejected("the model \(failure.name) refuses this request (\(error?.code ?? ""))")
+    default: .unavailable("the provider of the model \(failure.name) has an error")
+    }
+  }
+}
+
+/// JSON of any form, for schemas and arguments that pass through unread.
+enum JSONText: Codable, Hashable {
+  case null
+  case bool(Bool)
+  case integer(Int)
+  case number(Double)
+  case string(String)
+  case array([JSONText])
+  case object([String: JSONText])
+
+  /// Reads a text; `nil` when it is no JSON.
+  static func read(_ text: String) -> JSONText? { try? JSONDecoder().decode(JSONText.self, from: Data(text.utf8)) }
+
+  init(from decoder: any Decoder) throws {
+    let value = try decoder.singleValueContainer()
+    // Each form is tried in turn; the last one's error is the one that is thrown.
+    if value.decodeNil() {
+      self = .null
+    } else if let bool = try? value.decode(Bool.self) {
+      self = .bool(bool)
+    } else if let integer = try? value.decode(Int.self) {
+      self = .integer(integer)
+    } else if let number = try? value.decode(Double.self) {
+      self = .number(number)
+    } else if let string = try? value.decode(String.self) {
+      self = .string(string)
+    } else if let array = try? value.decode([JSONText].self) {
+      self = .array(array)
+    } else {
+      self = .object(try value.decode([String: JSONText].self))
+    }
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .null: try container.encodeNil()
+    case .bool(let value): try container.encode(value)
+    case .integer(let value): try container.encode(value)
+    case .number(let value): try container.encode(value)
+    case .string(let value): try container.encode(value)
+    case .array(let value): try container.encode(value)
+    case .object(let value): try container.encode(value)
+    }
+  }
+
+  /// The JSON as text, keys sorted.
+  var text: String {
+    get throws {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+  }
+
+  /// A text that must be JSON.
+  static func parse(_ text: String) throws -> JSONText {
+    try JSONDecoder().decode(JSONText.self, from: Data(text.utf8))
+  }
+}
