@@ -325,6 +325,25 @@ struct ServerConfigurationTests {
     )
   }
 
+  @Test("a route leads to models in order or by weights, and neither in a circle nor nowhere")
+  func routes() throws {
+    let ends = "m: { provider: anthropic, model: c, apiKeyFile: /k }, g: { provider: gemini, model: g }"
+    let models = try load(yaml: "models: { default: r, r: { targets: [m, extractive] }, \(ends) }").models
+    #expect(models.routes.map(\.targets) == [["m", "extractive"]] && models.defaultName == "r")
+    #expect(models.targets.map(\.name) == ["g", "m"] && models.targets.last?.key == .file("/k"))
+    #expect(models.targets.last?.baseURL == "https://api.anthropic.com/v1")
+    #expect(models.targets.last?.concurrency == 50 && models.targets.last?.queue == 1_000)
+    let weighted = "r: { targets: [m, g], strategy: weighted, weights: ["
+    #expect(try load(yaml: "models: { \(weighted)\"3\", \"1\"] }, \(ends) }").models.routes.first?.weights == [3, 1])
+    for wrong in [
+      "r: { targets: [r] }", "r: { targets: [m, m] }", "r: { targets: [nobody] }", weighted + "\"1\"] }",
+      weighted + "\"0\", \"0\"] }", "r: { targets: [m], model: c }",
+      "r: { provider: anthropic, model: c, apiKey: k, apiKeyFile: /k }",
+    ] {
+      #expect(throws: ConfigurationFailure.self) { try load(yaml: "models: { \(wrong), \(ends) }") }
+    }
+  }
+
   @Test("the environment overrides a value of a model that the file names")
   func modelOverride() throws {
     let yaml = "models: { gpt-4.1: { provider: openai, baseURL: \"http://h\", model: m } }"

@@ -91,6 +91,11 @@ struct ModelsCommand: AsyncParsableCommand {
           name: $0.name, kind: "language", detail: "\($0.model) at \($0.baseURL)",
           isDefault: models.defaultName == $0.name)
       }
+      rows += models.routes.map {
+        Row(
+          name: $0.name, kind: "language", detail: "\($0.strategy.rawValue): " + $0.targets.joined(separator: ", "),
+          isDefault: models.defaultName == $0.name)
+      }
       let folder = configuration.embedding.modelDirectory
       let isThere = ModelFetcher().missing(in: folder, checksums: false).isEmpty
       rows.append(

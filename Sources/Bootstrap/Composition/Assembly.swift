@@ -44,8 +44,7 @@ struct Assembly: Sendable {
         submissions: storage.submissions, documents: storage.documents,
         jobQueue: ObservedJobQueue(queue: storage.jobQueue, logger: logger), jobs: storage.jobs,
         passages: storage.passages, replies: storage.replies, outbox: storage.outbox,
-        models: LanguageModelRegistry(
-          models: [extractive] + providers, defaultName: configuration.models.defaultName),
+        models: Providers.registry(configuration.models, builtIn: extractive, providers: providers),
         embedder: slot, counter: embedder, extractor: StandardTextExtractor(limits: extraction(configuration)),
         fetcher: HTTPContentFetcher(policy: policy, client: client),
         hasher: try hasher(configuration),

@@ -1,9 +1,40 @@
+import Application
+import Domain
 import LanguageModels
 import Logging
 import Settings
 
 /// Language models from configuration.
 enum Providers {
+  /// All models by name, each behind its limit and its breaker: the built-in one, the configured ones and the routes.
+  static func registry(
+    _ configuration: ModelTargets, builtIn: any LanguageModel, providers: [HTTPLanguageModel]
+  ) -> LanguageModelRegistry {
+    let clock = RouteClock.system
+    var ends: [String: ModelRouteTarget] = [:]
+    var models: [any LanguageModel] = [builtIn]
+    for (target, model) in zip(configuration.targets, providers) {
+      var breaker = CircuitBreaker.Settings()
+      breaker.threshold = target.failureThreshold
+      breaker.openTime = target.restTime
+      let slots = CallSlots(name: target.name, limit: target.concurrency, queue: target.queue)
+      let end = ModelRouteTarget(model: model, slots: slots, breaker: breaker)
+      ends[target.name] = end
+      models.append(ModelRoute(name: target.name, targets: [end], rounds: target.attempts, clock: clock))
+    }
+    // The built-in model works in this process: it does not fail as a provider does, and takes as many calls as come.
+    ends[builtIn.name] = ModelRouteTarget(
+      model: builtIn, slots: CallSlots(name: builtIn.name, limit: .max, queue: 0))
+    for route in configuration.routes {
+      models.append(
+        ModelRoute(
+          name: route.name, targets: route.targets.compactMap { ends[$0] },
+          order: route.strategy == .weighted ? .weighted(route.weights) : .listed, rounds: route.attempts,
+          clock: clock))
+    }
+    return LanguageModelRegistry(models: models, defaultName: configuration.defaultName)
+  }
+
   /// The client of one configured model.
   static func make(_ target: ModelTarget, logger: Logger) throws -> HTTPLanguageModel {
     var timeouts = HTTPLanguageModel.Configuration.Timeouts()

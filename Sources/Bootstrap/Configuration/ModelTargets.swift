@@ -7,6 +7,8 @@ package struct ModelTargets: Sendable {
   package let defaultName: String
   /// The configured ones, by name.
   package let targets: [ModelTarget]
+  /// The names that lead to others, by name.
+  package let routes: [ModelRouteSettings]
 }
 
 /// One language model behind a network address.
@@ -58,6 +60,17 @@ package struct ModelTarget: Sendable {
   /// `wholeTimeout`: from the start to the end.
   package let wholeTimeout: Duration
 
+  /// `concurrency`: calls at once.
+  package let concurrency: Int
+  /// `queue`: calls that may wait for their turn.
+  package let queue: Int
+  /// `attempts`: how often it is asked at most before it has said anything.
+  package let attempts: Int
+  /// `failureThreshold`: failures in a row after which it is left alone.
+  package let failureThreshold: Int
+  /// `restTime`: how long it is left alone then.
+  package let restTime: Duration
+
   /// `apiKey`, where that is the key.
   package var apiKey: Secret? {
     if case .fixed(let secret) = key { secret } else { nil }
@@ -66,7 +79,8 @@ package struct ModelTarget: Sendable {
   /// The names of all keys of a model.
   static let keys = [
     "provider", "baseURL", "model", "apiKey", "apiKeyFile", "apiKeyCommand", "timeout", "connectTimeout",
-    "firstTokenTimeout", "gapTimeout", "wholeTimeout",
+    "firstTokenTimeout", "gapTimeout", "wholeTimeout", "concurrency", "queue", "attempts", "failureThreshold",
+    "restTime",
   ]
 }
 
@@ -76,10 +90,14 @@ extension ModelTargets {
   init(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
     var targets: [ModelTarget] = []
     try Self.refuseUnknownKeys(reader)
-    for name in Self.names(in: reader.fileKeys) {
-      targets.append(try ModelTarget(name: name, &reader))
-    }
-    let names = ([Self.builtIn] + targets.map(\.name)).sorted()
+    var routes: [ModelRouteSettings] = []
+    let all = Self.names(in: reader.fileKeys)
+    let routeNames = all.filter { reader.fileKeys.contains("models.\($0).targets") }
+    for name in all where !routeNames.contains(name) { targets.append(try ModelTarget(name: name, &reader)) }
+    let ends = ([Self.builtIn] + targets.map(\.name)).sorted()
+    for name in routeNames { routes.append(try ModelRouteSettings(name: name, ends: ends, &reader)) }
+    self.routes = routes
+    let names = (ends + routeNames).sorted()
     let known = SettingForm<String>.text("one of the models: " + names.joined(separator: ", ")) { names.contains($0) }
     defaultName = try reader.value("models.default", known, default: Self.builtIn)
     self.targets = targets
@@ -88,12 +106,31 @@ extension ModelTargets {
   /// Checked before the values, so that a misspelt key is not reported as a missing one.
   private static func refuseUnknownKeys(_ reader: SettingsReader) throws(ConfigurationFailure) {
     for name in names(in: reader.fileKeys) {
-      let known = ModelTarget.keys.map { "models.\(name).\($0)" }
+      let isRoute = reader.fileKeys.contains("models.\(name).targets")
+      let known = (isRoute ? ModelRouteSettings.keys : ModelTarget.keys).map { "models.\(name).\($0)" }
       for key in reader.fileKeys where key.hasPrefix("models.\(name).") && !known.contains(key) {
         // A name may begin as another one does, up to a dot.
         if names(in: [key]) != [name] { continue }
         throw .unknownKey(key, path: reader.filePath, nearest: nearest(to: key, among: known))
       }
+    }
+  }
+
+  /// Refuses a name that no client could use.
+  static func check(name: String, _ reader: SettingsReader) throws(ConfigurationFailure) {
+    let isValid =
+      (1...64).contains(name.utf8.count) && name != ModelTargets.builtIn && name != "default"
+      && name.utf8.allSatisfy { byte in
+        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+          || "._-:/".utf8.contains(byte)
+      }
+    guard isValid else {
+      throw .invalidValue(
+        key: "models.\(name)",
+        shown: "a model's name",
+        source: reader.fileSource(of: "models.\(name)"),
+        accepted: "1 to 64 letters, digits and . _ - : / as a name, but not default or \(ModelTargets.builtIn)"
+      )
     }
   }
 
@@ -111,20 +148,7 @@ extension ModelTargets {
 extension ModelTarget {
   fileprivate init(name: String, _ reader: inout SettingsReader) throws(ConfigurationFailure) {
     let key = "models.\(name)"
-    let isValid =
-      (1...64).contains(name.utf8.count) && name != ModelTargets.builtIn && name != "default"
-      && name.utf8.allSatisfy { byte in
-        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
-          || "._-:/".utf8.contains(byte)
-      }
-    guard isValid else {
-      throw .invalidValue(
-        key: key,
-        shown: "a model's name",
-        source: reader.fileSource(of: key),
-        accepted: "1 to 64 letters, digits and . _ - : / as a name, but not default or \(ModelTargets.builtIn)"
-      )
-    }
+    try ModelTargets.check(name: name, reader)
     self.name = name
     let url = SettingForm<String>.text("an address that begins with http:// or https://", where: Self.isHTTP)
     provider = try reader.required("\(key).provider", .choice)
@@ -144,6 +168,11 @@ extension ModelTarget {
     firstTokenTimeout = try reader.value("\(key).firstTokenTimeout", duration, default: timeout)
     gapTimeout = try reader.value("\(key).gapTimeout", duration, default: timeout)
     wholeTimeout = try reader.value("\(key).wholeTimeout", duration, default: .seconds(600))
+    concurrency = try reader.value("\(key).concurrency", .integer(1...10_000), default: 50)
+    queue = try reader.value("\(key).queue", .integer(0...100_000), default: 1_000)
+    attempts = try reader.value("\(key).attempts", .integer(1...10), default: 2)
+    failureThreshold = try reader.value("\(key).failureThreshold", .integer(1...1_000), default: 5)
+    restTime = try reader.value("\(key).restTime", duration, default: .seconds(30))
   }
 
   /// Where the key comes from; one place at most.

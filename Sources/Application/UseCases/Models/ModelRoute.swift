@@ -1,0 +1,168 @@
+package import Domain
+import Synchronization
+
+/// The time and the dice of a route, which tests hold still.
+package struct RouteClock: Sendable {
+  /// Since any fixed instant; never goes back.
+  package let now: @Sendable () -> Duration
+  /// Waits; throws when the task is cancelled.
+  package let sleep: @Sendable (Duration) async throws -> Void
+  /// From 0 up to 1.
+  package let random: @Sendable () -> Double
+
+  /// Makes a clock.
+  package init(
+    now: @escaping @Sendable () -> Duration, sleep: @escaping @Sendable (Duration) async throws -> Void,
+    random: @escaping @Sendable () -> Double
+  ) {
+    self.now = now
+    self.sleep = sleep
+    self.random = random
+  }
+
+  /// The machine's own.
+  package static var system: RouteClock {
+    let start = ContinuousClock.now
+    return RouteClock(
+      now: { ContinuousClock.now - start }, sleep: { try await Task.sleep(for: $0) },
+      random: { Double.random(in: 0..<1) })
+  }
+}
+
+/// One model that routes lead to, with its breaker and its limit, which all routes to it share.
+package final class ModelRouteTarget: Sendable {
+  /// The model.
+  package let model: any LanguageModel
+  /// Its limit.
+  package let slots: CallSlots
+  private let breaker: Mutex<CircuitBreaker>
+
+  /// Makes a target.
+  package init(
+    model: any LanguageModel, slots: CallSlots, breaker: CircuitBreaker.Settings = CircuitBreaker.Settings()
+  ) {
+    self.model = model
+    self.slots = slots
+    self.breaker = Mutex(CircuitBreaker(breaker))
+  }
+
+  /// Asks the breaker; `nil` lets the call pass, else how long it will not.
+  func refusal(at now: Duration) -> Duration? {
+    breaker.withLock { breaker in
+      if case .waits(let time) = breaker.admit(at: now) { time } else { nil }
+    }
+  }
+
+  /// Tells the breaker how a call ended.
+  func ended(_ failure: ModelFailure?, at now: Duration) {
+    breaker.withLock { breaker in
+      switch failure {
+      // Who refuses a request answers.
+      case nil, .rejected: breaker.succeed()
+      case .overloaded(_, let retryAfter):
+        breaker.fail(at: now)
+        if let retryAfter { breaker.rest(for: retryAfter, at: now) }
+      case .unavailable, .misconfigured, .broken: breaker.fail(at: now)
+      // These say nothing about the target.
+      case .exhausted, .cancelled: breaker.abandon(at: now)
+      }
+    }
+  }
+}
+
+/// A name that leads to one model or to several, the next where one fails.
+///
+/// Each target is tried once a round, in order, then, after a wait, once more. Only before the first text: what has been
+/// said cannot be said again by another model, so a reply that fails later ends as it is.
+package struct ModelRoute: LanguageModel {
+  package let name: String
+  private let targets: [ModelRouteTarget]
+  private let order: TargetOrder
+  private let rounds: Int
+  private let backOff: BackOff
+  private let clock: RouteClock
+
+  /// Makes a route.
+  ///
+  /// - Parameters:
+  ///   - targets: at least one.
+  ///   - rounds: how often each target is tried at most, above 0.
+  package init(
+    name: String, targets: [ModelRouteTarget], order: TargetOrder = .listed, rounds: Int = 2,
+    backOff: BackOff = BackOff(), clock: RouteClock = .system
+  ) {
+    precondition(!targets.isEmpty && rounds > 0, "a route leads somewhere")
+    self.name = name
+    self.targets = targets
+    self.order = order
+    self.rounds = rounds
+    self.backOff = backOff
+    self.clock = clock
+  }
+
+  package func reply(
+    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
+  ) async throws(ModelFailure) -> ReplyEnd {
+    let order = order.places(of: targets.count, random: clock.random).map { targets[$0] }
+    var last: ModelFailure?
+    // A target that refused the key or the request does so again.
+    var hopeless: Set<Int> = []
+    for round in 0..<rounds {
+      var notBefore: Duration?
+      for (place, target) in order.enumerated() where !hopeless.contains(place) {
+        if let refusal = target.refusal(at: clock.now()) {
+          notBefore = min(notBefore ?? refusal, refusal)
+          continue
+        }
+        do throws(RouteFailure) {
+          return try await attempt(target, request, emit: emit)
+        } catch {
+          guard !error.hasBegun else { throw error.failure }
+          switch error.failure {
+          case .cancelled, .rejected: throw error.failure
+          case .misconfigured: hopeless.insert(place)
+          case .overloaded(_, let retryAfter): notBefore = min(notBefore ?? .seconds(86_400), retryAfter ?? .zero)
+          case .unavailable, .broken: notBefore = .zero
+          // Waiting in another queue behind a full one would only keep the user longer.
+          case .exhausted: hopeless.insert(place)
+          }
+          last = error.failure
+        }
+      }
+      guard round + 1 < rounds, hopeless.count < order.count,
+        let wait = backOff.wait(after: round, notBefore: notBefore ?? .zero, random: clock.random())
+      else { break }
+      do { try await clock.sleep(wait) } catch { throw .cancelled }
+    }
+    throw last ?? .unavailable("the model \(name) has failed too often just now; try again in a while")
+  }
+
+  private struct RouteFailure: Error {
+    let failure: ModelFailure
+    let hasBegun: Bool
+  }
+
+  private func attempt(
+    _ target: ModelRouteTarget, _ request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
+  ) async throws(RouteFailure) -> ReplyEnd {
+    let progress = Mutex((hasBegun: false, readerFailed: false))
+    do throws(ModelFailure) {
+      let end = try await target.slots.run { () async throws(ModelFailure) in
+        try await target.model.reply(to: request) { text throws(ModelFailure) in
+          progress.withLock { $0.hasBegun = true }
+          do throws(ModelFailure) { try await emit(text) } catch {
+            progress.withLock { $0.readerFailed = true }
+            throw error
+          }
+        }
+      }
+      target.ended(nil, at: clock.now())
+      return end
+    } catch {
+      let seen = progress.withLock { $0 }
+      // What the reader throws is no fault of the target, which has replied.
+      target.ended(seen.readerFailed ? nil : error, at: clock.now())
+      throw RouteFailure(failure: error, hasBegun: seen.hasBegun)
+    }
+  }
+}

@@ -1,0 +1,304 @@
+"""Language models over the network: each provider's protocol, failing over between them, limits and keys."""
+
+from __future__ import annotations
+
+import json
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from support import QUICK, Account, Server, running
+
+MARKER = "zanzibar-marker"
+TEXT = ("Grüße ", "aus 😀 ", MARKER)
+
+
+class Remote:
+    """A provider on a free port: remembers its calls' paths and headers and answers as `behave` says."""
+
+    def __init__(self, behave: Callable[[Answer], None]) -> None:
+        self.behave = behave
+        self.calls: list[Answer] = []
+        self.stopping = threading.Event()
+        remote = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                answer = Answer(self, body, remote.stopping)
+                remote.calls.append(answer)
+                remote.behave(answer)
+
+            def log_message(self, format: str, *values: object) -> None:
+                pass
+
+        class Threads(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 128
+
+        self._server = Threads(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    def __enter__(self) -> Remote:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopping.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Answer:
+    """A call and the means to answer it."""
+
+    def __init__(self, handler: BaseHTTPRequestHandler, body: dict[str, object], stopping: threading.Event) -> None:
+        self._handler = handler
+        self.path = handler.path
+        self.headers = {name.lower(): value for name, value in handler.headers.items()}
+        self.body = body
+        self.stopping = stopping
+
+    def head(self, status: int = 200, **headers: str) -> None:
+        self._handler.send_response(status)
+        self._handler.send_header("Content-Type", "text/event-stream" if status == 200 else "application/json")
+        for name, value in headers.items():
+            self._handler.send_header(name.replace("_", "-"), value)
+        self._handler.end_headers()
+
+    def send(self, data: bytes) -> None:
+        try:
+            self._handler.wfile.write(data)
+        except OSError:
+            pass  # The server under test has left, as some of these tests want.
+
+    def event(self, data: object, kind: str = "") -> None:
+        name = f"event: {kind}\r\n".encode() if kind else b""
+        line = name + b"data: " + json.dumps(data, ensure_ascii=False).encode() + b"\r\n\r\n"
+        # Cut within a character and within a line.
+        for start in range(0, len(line), 37):
+            self.send(line[start:start + 37])
+
+
+def openai(answer: Answer) -> None:
+    answer.head()
+    answer.send(b": processing\n\n")
+    for text in TEXT:
+        answer.event({"choices": [{"index": 0, "delta": {"content": text}}]})
+    answer.event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    answer.event({"choices": [], "usage": {"prompt_tokens": 25, "completion_tokens": 15}})
+    answer.send(b"data: [DONE]\n\n")
+
+
+def anthropic(answer: Answer) -> None:
+    answer.head()
+    usage = {"input_tokens": 25, "output_tokens": 1}
+    answer.event({"type": "message_start", "message": {"usage": usage}}, "message_start")
+    answer.event({"type": "ping"}, "ping")
+    for text in TEXT:
+        delta = {"type": "text_delta", "text": text}
+        answer.event({"type": "content_block_delta", "index": 0, "delta": delta}, "content_block_delta")
+    end = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 15}}
+    answer.event(end, "message_delta")
+    answer.event({"type": "message_stop"}, "message_stop")
+
+
+def gemini(answer: Answer) -> None:
+    answer.head()
+    for text in TEXT:
+        answer.event({"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}}]})
+    usage = {"promptTokenCount": 25, "candidatesTokenCount": 15}
+    answer.event({"candidates": [{"finishReason": "STOP"}], "usageMetadata": usage})
+
+
+DIALECTS = {
+    "openai": (openai, "/v1/chat/completions", "authorization", "Bearer "),
+    "anthropic": (anthropic, "/v1/messages", "x-api-key", ""),
+    "gemini": (gemini, "/v1/models/big-1:streamGenerateContent?alt=sse", "x-goog-api-key", ""),
+}
+
+
+def refuses(status: int, body: object = None, **headers: str) -> Callable[[Answer], None]:
+    def behave(answer: Answer) -> None:
+        answer.head(status, **headers)
+        answer.send(json.dumps(body or {"error": {"message": MARKER}}).encode())
+
+    return behave
+
+
+def stalls(answer: Answer) -> None:
+    answer.head()
+    answer.send(b": hello\n\n")
+    answer.stopping.wait(30)
+
+
+def floods(answer: Answer) -> None:
+    answer.head()
+    for _ in range(300):
+        answer.send(b"data: " + b"x" * 65_536)
+
+
+def garbage(answer: Answer) -> None:
+    answer.head()
+    answer.send(b"data: \xff\xfe\x00\n\n")
+
+
+def dies(answer: Answer) -> None:
+    answer._handler.connection.close()
+
+
+BAD: dict[str, Callable[[Answer], None]] = {
+    "429": refuses(429, retry_after="60"),
+    "529": refuses(529, {"type": "error", "error": {"type": "overloaded_error", "message": MARKER}}),
+    "quota": refuses(429, {"error": {"code": 429, "message": MARKER, "status": "RESOURCE_EXHAUSTED"}}),
+    "500": refuses(500), "401": refuses(401), "stalls": stalls, "floods": floods, "garbage": garbage, "dies": dies,
+}
+
+
+def model(name: str, remote: Remote, provider: str, more: str = 'apiKey: "sk-secret"') -> str:
+    return f'  {name}: {{ provider: {provider}, baseURL: "{remote.url}", model: "big-1", {more} }}\n'
+
+
+def ask(account: Account, name: str, question: str = f"Say {MARKER}") -> tuple[str, dict[str, object], str]:
+    """The answer's text, its end's data, and the end's name."""
+    reply = account.ask(question, model=name)
+    return reply.text, reply.end.data, reply.end.name
+
+
+def check_silence(server: Server, *secrets: str) -> None:
+    """Nothing of a prompt, an answer or a key is in the log or the metrics."""
+    import httpx
+
+    metrics = httpx.get(f"{server.url}/metrics").text
+    for secret in (MARKER, "sk-secret", *secrets):
+        assert secret not in server.log() and secret not in metrics
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_chat_is_answered_by_each_provider(binary: Path, tmp_path: Path, dialect: str) -> None:
+    behave, path, header, prefix = DIALECTS[dialect]
+    with Remote(behave) as remote:
+        config = QUICK + "models:\n  default: far\n" + model("far", remote, dialect)
+        with running(binary, tmp_path, config=config) as server:
+            text, end, name = ask(server.sign_up(), "far")
+            assert (text, name) == ("".join(TEXT), "completed")
+            assert end["finishReason"] == "stop" and end["usage"] == {"promptTokens": 25, "completionTokens": 15}
+            call = remote.calls[0]
+            assert (call.path, call.headers[header]) == (path, prefix + "sk-secret")
+            check_silence(server)
+
+
+def test_a_provider_that_fails_in_any_way_gives_way_to_the_next_and_hurts_nobody_else(
+    binary: Path, tmp_path: Path
+) -> None:
+    with Remote(anthropic) as good, Remote(openai) as bad:
+        config = (
+            QUICK + "models:\n  default: chat\n  chat: { targets: [bad, good, extractive] }\n"
+            + model("good", good, "anthropic") + model(
+                "bad", bad, "openai", "apiKey: sk-secret, firstTokenTimeout: 1s, failureThreshold: 100"))
+        with running(binary, tmp_path, config=config) as server:
+            ada = server.sign_up()
+            for kind in BAD:
+                # Long rests come last; the breaker's own rules are tested beside it.
+                if kind == "429":
+                    continue
+                bad.behave = BAD[kind]
+                assert ask(ada, "chat")[0] == "".join(TEXT), kind
+            bad.behave = BAD["429"]
+            before = len(bad.calls)
+            for _ in range(5):
+                started = time.monotonic()
+                assert ask(ada, "chat")[0] == "".join(TEXT)
+                assert ask(ada, "good")[0] == "".join(TEXT)
+                assert time.monotonic() - started < 5
+            assert len(bad.calls) == before + 1, "a provider that asked for a rest was called"
+            good.behave = refuses(500)
+            text, _, name = ask(ada, "chat")
+            assert name == "completed" and MARKER not in text, "the built-in model did not answer in the end"
+            check_silence(server)
+
+
+def test_a_reply_that_breaks_off_ends_in_failed_and_is_not_begun_again(binary: Path, tmp_path: Path) -> None:
+    def breaks(answer: Answer) -> None:
+        answer.head()
+        answer.event({"type": "content_block_delta", "delta": {"type": "text_delta", "text": "Half "}})
+        answer.event({"type": "error", "error": {"type": "overloaded_error", "message": MARKER}}, "error")
+
+    with Remote(breaks) as bad, Remote(openai) as good:
+        config = (
+            QUICK + "models:\n  default: chat\n  chat: { targets: [bad, good] }\n"
+            + model("bad", bad, "anthropic") + model("good", good, "openai"))
+        with running(binary, tmp_path, config=config) as server:
+            text, end, name = ask(server.sign_up(), "chat")
+            assert (text, name, end["code"]) == ("Half ", "failed", "unavailable")
+            assert not good.calls
+            check_silence(server)
+
+
+def test_the_queue_of_a_model_is_bounded(binary: Path, tmp_path: Path) -> None:
+    with Remote(stalls) as remote:
+        more = "apiKey: sk-secret, concurrency: 2, queue: 3, attempts: 1, timeout: 60s"
+        config = QUICK + "models:\n  default: far\n" + model("far", remote, "openai", more)
+        with running(binary, tmp_path, config=config) as server:
+            ada = server.sign_up()
+            ends: list[tuple[str, object]] = []
+
+            def chat() -> None:
+                _, end, name = ask(ada, "far")
+                ends.append((name, end.get("code")))
+
+            threads = [threading.Thread(target=chat, daemon=True) for _ in range(12)]
+            for thread in threads:
+                thread.start()
+            deadline = time.monotonic() + 20
+            while len(ends) < 7 and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert ends == [("failed", "resource_exhausted")] * 7
+            assert len(remote.calls) == 2
+            remote.behave = openai
+            assert ask(ada, "extractive")[2] == "completed", "another model's users were kept waiting"
+            remote.stopping.set()
+            for thread in threads:
+                thread.join(30)
+            assert len(ends) == 12 and sum(name == "completed" for name, _ in ends) == 3
+
+
+@pytest.fixture(params=["file", "command"])
+def key(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A place that holds a key, and how the configuration names it."""
+    place = tmp_path / "key"
+    place.write_text("key-one\n")
+    if request.param == "file":
+        yield place, f'apiKeyFile: "{place}"'
+        return
+    program = tmp_path / "give-key"
+    program.write_text(f'#!/bin/sh\ncat "{place}"\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    yield place, f'apiKeyCommand: ["{program}"]'
+
+
+def test_a_key_is_rotated_without_a_restart(binary: Path, tmp_path: Path, key: tuple[Path, str]) -> None:
+    place, setting = key
+    valid = ["key-one"]
+
+    def checks(answer: Answer) -> None:
+        (anthropic if answer.headers["x-api-key"] in valid else refuses(401))(answer)
+
+    with Remote(checks) as remote:
+        config = QUICK + "models:\n  default: far\n" + model("far", remote, "anthropic", setting)
+        with running(binary, tmp_path, config=config) as server:
+            ada = server.sign_up()
+            assert ask(ada, "far")[2] == "completed"
+            place.write_text("key-two\n")
+            valid[:] = ["key-two"]
+            assert ask(ada, "far")[2] == "completed"
+            place.unlink()
+            valid.clear()
+            text, end, name = ask(ada, "far")
+            assert name == "failed" and end["code"] == "unavailable" and "key" in str(end["message"])
+            check_silence(server, "key-one", "key-two")
