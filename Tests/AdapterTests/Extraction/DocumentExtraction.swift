@@ -74,6 +74,20 @@ struct PDFExtraction {
     #expect(words.contains("no-such-program"))
   }
 
+  @Test("a program that ends before it has read its input harms nothing, nor does one that is cancelled")
+  func unreadInput() async throws {
+    let input = [UInt8](repeating: 7, count: 8 << 20)
+    let tool = ConfinedTool(name: "true", package: "coreutils", time: .seconds(20), memory: 1 << 30)
+    for _ in 0..<10 { #expect(try await tool.run([], input: input, maximumOutput: 10).isSuccess) }
+    let hanging = ConfinedTool(name: "sleep", package: "coreutils", time: .seconds(60), memory: 1 << 30)
+    for delay in [0, 1, 20, 200] {
+      let task = Task { await extractionFailure { try await hanging.run(["60"], input: input, maximumOutput: 10) } }
+      try await Task.sleep(for: .milliseconds(delay))
+      task.cancel()
+      #expect(await task.value == .cancelled)
+    }
+  }
+
   @Test("a program writes no file and sees no environment")
   func confined() async throws {
     let file = FileManager.default.temporaryDirectory.appending(path: "confined-\(UUID())").path

@@ -21,7 +21,9 @@ struct ConfinedTool {
   /// The most bytes of address space.
   let memory: Int
 
-  /// Runs it on bytes, which it reads from its standard input, and gives what it printed.
+  /// Runs it on bytes, which it reads from its standard input, and gives what it printed. The input is a file without a
+  /// name rather than a pipe: the program may end before it has read all, and swift-subprocess 1.0 ends this process when
+  /// writing to a pipe fails.
   ///
   /// It may write no file, and gets no part of the environment but the `PATH`.
   ///
@@ -34,10 +36,14 @@ struct ConfinedTool {
       "--as=\(memory)", "--cpu=\(max(Int(time.components.seconds), 1))", "--fsize=0", "--core=0", "--nofile=64", "--",
       name,
     ]
+    let file: FileDescriptor
+    do { file = try Self.nameless(input) } catch {
+      throw .invalid("the server has no room to set the file aside while it is read")
+    }
     let outcome: Outcome
     do {
       outcome = try await withThrowingTaskGroup(of: Outcome.self) { group in
-        group.addTask { await start(confined + arguments, input: input, maximumOutput: maximumOutput) }
+        group.addTask { await start(confined + arguments, input: file, maximumOutput: maximumOutput) }
         group.addTask {
           try await Task.sleep(for: time)
           return .outOfTime
@@ -71,12 +77,13 @@ struct ConfinedTool {
     .unsupported("this server has no \(name), which reads such files (Debian: \(package) and util-linux)")
   }
 
-  private func start(_ arguments: [String], input: [UInt8], maximumOutput: Int) async -> Outcome {
+  private func start(_ arguments: [String], input: FileDescriptor, maximumOutput: Int) async -> Outcome {
     do {
       let result = try await Subprocess.run(
         .name("prlimit"), arguments: Arguments(arguments),
         environment: .custom(["PATH": Self.path, "LC_ALL": "C.UTF-8"]),
-        input: .array(input), output: .bytes(limit: maximumOutput), error: .discarded)
+        input: .fileDescriptor(input, closeAfterSpawningProcess: true), output: .bytes(limit: maximumOutput),
+        error: .discarded)
       guard case .exited(let status) = result.terminationStatus else { return .ended([], status: -1) }
       return .ended(result.standardOutput, status: status)
     } catch let error as SubprocessError where error.code == .outputLimitExceeded {
@@ -84,7 +91,6 @@ struct ConfinedTool {
     } catch let error as SubprocessError where error.code == .executableNotFound {
       return .notStarted
     } catch {
-      // It ended before it had read all of its input.
       return .ended([], status: -1)
     }
   }
@@ -92,6 +98,22 @@ struct ConfinedTool {
   /// Whether a program is on the `PATH`.
   static func isInstalled(_ name: String) -> Bool {
     path.split(separator: ":").contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(name)") }
+  }
+
+  /// A file of the bytes that nobody can find any more, to be read from its start.
+  private static func nameless(_ bytes: [UInt8]) throws -> FileDescriptor {
+    let place = FileManager.default.temporaryDirectory.appending(path: "opentier-\(UUID())").path
+    let file = try FileDescriptor.open(
+      FilePath(place), .readWrite, options: [.create, .exclusiveCreate, .closeOnExec], permissions: .ownerReadWrite)
+    do {
+      try FileManager.default.removeItem(atPath: place)
+      try file.writeAll(bytes)
+      try file.seek(offset: 0, from: .start)
+    } catch {
+      try? file.close()  // That it could not be filled is what counts.
+      throw error
+    }
+    return file
   }
 
   private static var path: String { ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin" }
