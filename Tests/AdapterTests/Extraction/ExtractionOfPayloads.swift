@@ -198,7 +198,7 @@ struct ExtractionOfPayloads {
   @Test(
     "strange but valid text is taken",
     arguments: [
-      String(repeating: "x", count: 5 << 20), "only\rcarriage\rreturns", "עברית and English مختلط 日本語",
+      String(repeating: "x", count: 1 << 20), "only\rcarriage\rreturns", "עברית and English مختلط 日本語",
       "e\u{301}\u{327} NFD", "👨‍👩‍👧‍👦👨🏿‍🚀🏳️‍🌈", "\u{301}begins with a mark",
       String(repeating: "a\u{300}", count: 50_000),
       String(repeating: "\n", count: 100_000) + "end", String(repeating: "> ", count: 50_000) + "deep",
