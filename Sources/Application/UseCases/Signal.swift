@@ -47,4 +47,14 @@ package final class Signal: Sendable {
       continuation?.resume()
     }
   }
+
+  /// The same, but no longer than `limit`.
+  package func wait(since generation: UInt64, upTo limit: Duration) async {
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await self.wait(since: generation) }
+      group.addTask { try? await Task.sleep(for: limit) }  // Cancelled when the signal came first.
+      await group.next()
+      group.cancelAll()
+    }
+  }
 }

@@ -70,17 +70,7 @@ struct IngestionWorkers: Service {
         try? await Task.sleep(for: Self.failureDelay)  // Ends early only when cancelled, which the loop sees.
         continue
       }
-      await wait(since: generation)
-    }
-  }
-
-  /// Waits for a signal, but no longer than the poll interval.
-  private func wait(since generation: UInt64) async {
-    await withTaskGroup(of: Void.self) { group in
-      group.addTask { await useCases.signal.wait(since: generation) }
-      group.addTask { try? await Task.sleep(for: Self.pollInterval) }  // Cancelled when the signal came first.
-      await group.next()
-      group.cancelAll()
+      await useCases.signal.wait(since: generation, upTo: Self.pollInterval)
     }
   }
 }

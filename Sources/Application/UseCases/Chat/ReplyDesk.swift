@@ -119,12 +119,7 @@ package final class ReplyDesk: Sendable {
 
   /// Waits for the next heartbeat, or until something may be known of a reply of this process.
   package func wait(since generation: UInt64) async {
-    await withTaskGroup(of: Void.self) { group in
-      group.addTask { [wakeUp] in await wakeUp.wait(since: generation) }
-      group.addTask { [settings] in try? await Task.sleep(for: settings.heartbeat) }  // Cancelled when woken first.
-      await group.next()
-      group.cancelAll()
-    }
+    await wakeUp.wait(since: generation, upTo: settings.heartbeat)
   }
 
   /// Read it before ``tend()``, and pass it to ``wait(since:)``.

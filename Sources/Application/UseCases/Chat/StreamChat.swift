@@ -59,7 +59,7 @@ package struct StreamChat: Sendable {
     }
     let model = try write.model(named: command.model)
     let questionID: MessageID = makeID()
-    try await write.opening(isResumable: command.isResumable, caller) { reply throws(UseCaseFailure) in
+    try await write.opening(isResumable: command.isResumable, caller, emit: emit) { reply throws(UseCaseFailure) in
       let (conversationID, history) = try await place(command, title: text, caller)
       let question = ChatMessage(
         id: questionID, conversationID: conversationID, parentID: history.last?.id, role: .user, content: text,
@@ -69,8 +69,6 @@ package struct StreamChat: Sendable {
       }
       return WriteReply.Order(
         reply: reply, question: question, history: history, model: model, asOf: command.asOf, filters: command.filters)
-    } emit: { event throws(UseCaseFailure) in
-      try await emit(event)
     }
   }
 
@@ -142,12 +140,10 @@ package struct RegenerateMessage: Sendable {
     guard reply.role == .assistant, let question = path.dropLast().last, question.role == .user else {
       throw .precondition("only a reply to a question can be written again")
     }
-    try await write.opening(isResumable: command.isResumable, caller) { reply throws(UseCaseFailure) in
+    try await write.opening(isResumable: command.isResumable, caller, emit: emit) { reply throws(UseCaseFailure) in
       WriteReply.Order(
         reply: reply, question: question, history: Array(path.dropLast(2)), model: model, asOf: nil,
         filters: SearchFilters())
-    } emit: { event throws(UseCaseFailure) in
-      try await emit(event)
     }
   }
 }

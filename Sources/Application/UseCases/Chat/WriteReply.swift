@@ -56,8 +56,8 @@ package struct WriteReply: Sendable {
   ///
   /// - Parameter prepare: stores what comes before the reply; when it throws there is no reply.
   func opening(
-    isResumable: Bool, _ caller: Principal, prepare: (LoggedReply) async throws(UseCaseFailure) -> Order,
-    emit: @escaping ChatEmitter
+    isResumable: Bool, _ caller: Principal, emit: @escaping ChatEmitter,
+    prepare: (LoggedReply) async throws(UseCaseFailure) -> Order
   ) async throws(UseCaseFailure) {
     let reply = LoggedReply(id: makeID(), owner: caller.owner, isResumable: isResumable)
     try await desk.open(reply)
