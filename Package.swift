@@ -88,13 +88,14 @@ let package = Package(
     .target(
       name: "SQLiteStorage",
       dependencies: [
-        "Application", "Domain", "CVectorMath", "SchemaMigrations", "StorageBackups", grdb, crypto,
+        "Application", "Domain", "CVectorMath", "SchemaMigrations", "StorageBackups", "StoredJSON", grdb, crypto,
       ],
       path: "Sources/Adapters/SQLiteStorage", swiftSettings: strict),
     .target(
       name: "PostgresStorage",
       dependencies: [
-        "Application", "Domain", "CLibPQ", "EmbeddedFiles", "SchemaMigrations", "StorageBackups", subprocess,
+        "Application", "Domain", "CLibPQ", "EmbeddedFiles", "SchemaMigrations", "StorageBackups", "StoredJSON",
+        subprocess,
         systemPackage, crypto,
       ],
       path: "Sources/Adapters/PostgresStorage", swiftSettings: strict),
@@ -160,6 +161,7 @@ let package = Package(
 
     // What every storage adapter does alike: steps of a schema, and backups.
     .target(name: "SchemaMigrations", dependencies: ["EmbeddedFiles", crypto], swiftSettings: strict),
+    .target(name: "StoredJSON", dependencies: ["Domain"], swiftSettings: strict),
     .target(name: "StorageBackups", dependencies: [crypto], swiftSettings: strict),
 
     // C: kernels of our own, and the headers of libraries that Debian ships.

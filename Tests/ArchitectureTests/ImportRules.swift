@@ -71,8 +71,11 @@ enum ImportRules {
     ),
     adapter(
       "PostgresStorage",
-      ["CLibPQ", "Crypto", "EmbeddedFiles", "SchemaMigrations", "StorageBackups", "Subprocess", "SystemPackage"]),
-    adapter("SQLiteStorage", ["CVectorMath", "Crypto", "GRDB", "SchemaMigrations", "StorageBackups"]),
+      [
+        "CLibPQ", "Crypto", "EmbeddedFiles", "SchemaMigrations", "StorageBackups", "StoredJSON", "Subprocess",
+        "SystemPackage",
+      ]),
+    adapter("SQLiteStorage", ["CVectorMath", "Crypto", "GRDB", "SchemaMigrations", "StorageBackups", "StoredJSON"]),
     adapter("SystemSecurity", ["CCrypt", "Crypto"]),
     adapter("Telemetry", ["CoreMetrics", "Instrumentation", "Logging", "Metrics", "ServiceContextModule", "Tracing"]),
     adapter("TextExtraction", ["CGumbo", "CXML", "CZip", "Subprocess", "SystemPackage"]),
@@ -82,6 +85,7 @@ enum ImportRules {
   static let parts: [ImportRule] = [
     ImportRule(folder: "Sources/EmbeddedFiles", allowed: standard),
     ImportRule(folder: "Sources/SchemaMigrations", allowed: standard.union(["Crypto", "EmbeddedFiles"])),
+    ImportRule(folder: "Sources/StoredJSON", allowed: standard.union(["Domain"])),
     ImportRule(folder: "Sources/StorageBackups", allowed: standard.union(system).union(["Crypto"])),
     ImportRule(folder: "Sources/EmbedFilesTool", allowed: standard.union(system)),
     ImportRule(folder: "Sources/Bootstrap/Configuration", allowed: standard.union(system).union(["Configuration"])),

@@ -1,5 +1,6 @@
 import Domain
 import GRDB
+import StoredJSON
 
 extension Document {
   /// A document joined with its current revision; the caller adds the conditions.

@@ -2,6 +2,7 @@ import Application
 import Domain
 import FoundationEssentials
 import GRDB
+import StoredJSON
 
 extension Database {
   /// Writes a revision with its chunks, words and vectors, and ends the one before it, within the caller's transaction.

@@ -2,6 +2,7 @@ package import Application
 package import Domain
 package import FoundationEssentials
 import GRDB
+import StoredJSON
 
 /// Conversations in SQLite.
 package struct SQLiteConversationRepository: ConversationRepository {

@@ -2,6 +2,7 @@ package import Application
 package import Domain
 import FoundationEssentials
 import GRDB
+import StoredJSON
 
 /// Submissions in SQLite.
 package struct SQLiteSubmissionRepository: SubmissionRepository {

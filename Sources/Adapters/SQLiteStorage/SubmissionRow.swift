@@ -1,6 +1,7 @@
 import Domain
 import FoundationEssentials
 import GRDB
+import StoredJSON
 
 extension KnowledgeSubmission {
   /// Reads a row of `knowledge_submissions`.

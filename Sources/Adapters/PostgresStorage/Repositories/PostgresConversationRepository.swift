@@ -1,6 +1,7 @@
 package import Application
 package import Domain
 package import FoundationEssentials
+import StoredJSON
 
 /// Conversations in PostgreSQL.
 package struct PostgresConversationRepository: ConversationRepository {

@@ -1,6 +1,7 @@
 import Application
 import Domain
 import FoundationEssentials
+import StoredJSON
 
 /// An event of a reply as the column `event` of `chat_reply_events` holds it.
 struct ChatEventJSON: Codable {

@@ -1,5 +1,6 @@
 import Domain
 import FoundationEssentials
+import StoredJSON
 
 extension Conversation {
   /// Reads a row of `conversations`.
@@ -29,39 +30,5 @@ extension ChatMessage {
 
   private static func sources(in row: PostgresRow, _ column: String) throws -> [Source] {
     try row.json(column, as: [SourceJSON].self).map(\.source)
-  }
-}
-
-/// A source as the columns `sources` and `citations` hold it.
-struct SourceJSON: Codable {
-  let marker: Int
-  let documentID: UUID
-  let revisionID: UUID
-  let chunkID: UUID
-  let title: String
-  let text: String
-  let startOffset: Int
-  let endOffset: Int
-  let submittedBy: String
-  let approvedBy: String
-
-  init(_ source: Source) {
-    marker = source.marker
-    documentID = source.documentID.uuid
-    revisionID = source.revisionID.uuid
-    chunkID = source.chunkID.uuid
-    title = source.title
-    text = source.text
-    startOffset = source.startOffset
-    endOffset = source.endOffset
-    submittedBy = source.submittedBy
-    approvedBy = source.approvedBy
-  }
-
-  var source: Source {
-    Source(
-      marker: marker, documentID: DocumentID(documentID), revisionID: RevisionID(revisionID),
-      chunkID: ChunkID(chunkID), title: title, text: text, startOffset: startOffset, endOffset: endOffset,
-      submittedBy: submittedBy, approvedBy: approvedBy)
   }
 }

@@ -1,16 +1,18 @@
-import Domain
+package import Domain
 
-/// Metadata as JSON text holds it.
-struct MetadataJSON: Codable {
-  let value: MetadataValue
+/// Metadata as a column of either database holds it.
+package struct MetadataJSON: Codable {
+  /// The value.
+  package let value: MetadataValue
 
-  init(_ value: MetadataValue) { self.value = value }
+  /// Wraps a value.
+  package init(_ value: MetadataValue) { self.value = value }
 
-  init(from decoder: any Decoder) throws {
+  package init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     if container.decodeNil() {
       value = .null
-    } else if let bool = try? container.decode(Bool.self) {
+    } else if let bool = try? container.decode(Bool.self) {  // Each `try?` asks for the type of the value.
       value = .bool(bool)
     } else if let number = try? container.decode(Double.self) {
       value = .number(number)
@@ -23,7 +25,7 @@ struct MetadataJSON: Codable {
     }
   }
 
-  func encode(to encoder: any Encoder) throws {
+  package func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     switch value {
     case .null: try container.encodeNil()
