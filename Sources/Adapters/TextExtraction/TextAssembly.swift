@@ -18,17 +18,18 @@ struct TextAssembly {
     let bytes = Array(clean.utf8)
     var range = bytes.trimmingWhiteSpace(0..<bytes.count)
     guard !range.isEmpty else { return }
-    if kind == .code {
-      while range.lowerBound > 0, bytes[range.lowerBound - 1] != UInt8(ascii: "\n") {
-        range = (range.lowerBound - 1)..<range.upperBound
-      }
-    }
+    if kind == .code { range = bytes.lineStart(of: range.lowerBound)..<range.upperBound }
+    append(kind, String(decoding: bytes[range], as: UTF8.self), marker: marker)
+  }
+
+  /// Adds a block that is clean and has no white space at its ends.
+  mutating func append(_ kind: TextBlock.Kind, _ clean: String, marker: String = "") {
     if let last = blocks.last {
       text += last.kind == kind && (kind == .listItem || kind == .table) ? "\n" : "\n\n"
     }
     text += marker
     let start = text.utf8.count
-    text += String(decoding: bytes[range], as: UTF8.self)
+    text += clean
     blocks.append(TextBlock(kind: kind, range: start..<text.utf8.count))
   }
 

@@ -27,9 +27,7 @@ enum SourceCodeScanner {
       text: text, title: nil,
       blocks: paragraphs.blocks.map { block in
         // The first line keeps its indentation.
-        var start = block.range.lowerBound
-        while start > 0, bytes[start - 1] != UInt8(ascii: "\n") { start -= 1 }
-        return TextBlock(kind: .code, range: start..<block.range.upperBound)
+        TextBlock(kind: .code, range: bytes.lineStart(of: block.range.lowerBound)..<block.range.upperBound)
       })
   }
 }

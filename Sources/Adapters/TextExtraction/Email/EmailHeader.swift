@@ -1,3 +1,4 @@
+import Domain
 import FoundationEssentials
 
 /// The header of an e-mail or of one of its parts (RFC 5322, section 2.2).
@@ -70,9 +71,7 @@ struct EmailHeader {
         parts[parts.count - 1].append(character)
       }
     }
-    let trimmed = parts.map {
-      String($0.trimmingPrefix(while: \.isWhitespace).reversed().trimmingPrefix(while: \.isWhitespace).reversed())
-    }
+    let trimmed = parts.map { $0.trimmingWhitespace() }
     var parameters: [String: String] = [:]
     for part in trimmed.dropFirst() {
       guard let equals = part.firstIndex(of: "=") else { continue }

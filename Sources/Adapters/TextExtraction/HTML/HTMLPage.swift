@@ -31,20 +31,9 @@ struct HTMLPage: Sendable {
 
   /// The main content, with blocks parted by a blank line, and items of a list and rows of a table by a line end.
   func text(title: String?) -> ExtractedText {
-    var text = ""
-    var ranges: [TextBlock] = []
-    var previous: TextBlock.Kind?
-    for block in mainContent {
-      if let previous {
-        text += previous == block.kind && (previous == .listItem || previous == .table) ? "\n" : "\n\n"
-      }
-      text += block.marker
-      let start = text.utf8.count
-      text += block.text
-      ranges.append(TextBlock(kind: block.kind, range: start..<text.utf8.count))
-      previous = block.kind
-    }
-    return ExtractedText(text: text, title: title, blocks: ranges)
+    var assembly = TextAssembly()
+    for block in mainContent { assembly.append(block.kind, block.text, marker: block.marker) }
+    return assembly.extracted(title: title)
   }
 
   /// What is in `<main>`; without one what is in articles, if that is at least half of all; else everything. Forms and

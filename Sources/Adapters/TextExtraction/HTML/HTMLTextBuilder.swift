@@ -47,7 +47,7 @@ struct HTMLTextBuilder {
     pendingSpace = false
     guard !bytes.isEmpty else { return }
     let range = bytes.trimmingWhiteSpace(0..<bytes.count)
-    let start = style.keepsSpace ? lineStart(before: range.lowerBound) : range.lowerBound
+    let start = style.keepsSpace ? bytes.lineStart(of: range.lowerBound) : range.lowerBound
     let text = TextCleaner.clean(String(decoding: bytes[start..<range.upperBound], as: UTF8.self))
     bytes.removeAll(keepingCapacity: true)
     guard text.contains(where: { !$0.isWhitespace && $0 != "|" }) else { return }
@@ -62,12 +62,6 @@ struct HTMLTextBuilder {
       bytes.append(UInt8(ascii: " "))
     }
     pendingSpace = false
-  }
-
-  private func lineStart(before index: Int) -> Int {
-    var start = index
-    while start > 0, bytes[start - 1] != UInt8(ascii: "\n") { start -= 1 }
-    return start
   }
 }
 #endif

@@ -141,14 +141,9 @@ struct MarkdownScanner {
     blocks.append(
       TextBlock(
         kind: kind,
-        range: (isCode ? lineStart(of: content, in: range) : content.lowerBound)..<content.upperBound
+        range: (isCode ? bytes.lineStart(of: content.lowerBound, from: range.lowerBound) : content.lowerBound)..<content
+          .upperBound
       )
     )
-  }
-
-  private func lineStart(of content: Range<Int>, in range: Range<Int>) -> Int {
-    var start = content.lowerBound
-    while start > range.lowerBound, bytes[start - 1] != UInt8(ascii: "\n") { start -= 1 }
-    return start
   }
 }

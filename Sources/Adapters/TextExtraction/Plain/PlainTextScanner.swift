@@ -21,6 +21,15 @@ enum PlainTextScanner {
   }
 }
 
+extension [UInt8] {
+  /// Where the line begins that an index is in, or `start` when that comes later.
+  func lineStart(of index: Int, from start: Int = 0) -> Int {
+    var index = index
+    while index > start, self[index - 1] != UInt8(ascii: "\n") { index -= 1 }
+    return index
+  }
+}
+
 /// The byte ranges of a text's lines, without their line feeds.
 struct TextLines: Sequence, IteratorProtocol {
   let bytes: [UInt8]
