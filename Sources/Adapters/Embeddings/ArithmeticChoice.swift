@@ -69,12 +69,7 @@ struct ArithmeticChoice {
       #endif
     case .automatic:
       #if OneDNN
-      if OneDNNCode.isFastest {
-        guard let code = OneDNNCode(shape) else {
-          return .failure(Missing(reason: "oneDNN has no bf16 code for this processor"))
-        }
-        return .success(.bfloat16(code))
-      }
+      if OneDNNCode.isFastest { return candidate(.bfloat16, shape: shape) }
       #endif
       return .success(vm_has_linear_i16() != 0 ? .int16 : .float32)
     }

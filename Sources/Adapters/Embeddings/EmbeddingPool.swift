@@ -5,8 +5,7 @@ import Synchronization
 ///
 /// So a short query waits for one group, not for a whole batch that came before it. While all threads are busy, texts of
 /// requests that wait are put into one group, as the weights are then read once for all of them; nothing waits for others
-/// to come. The threads are those of private
-/// serial queues, apart from the ones that run Swift tasks.
+/// to come. The threads are those of private serial queues, apart from the ones that run Swift tasks.
 final class EmbeddingPool: Sendable {
   private final class Worker: @unchecked Sendable {  // Invariant: `workspace` is touched only on `queue`.
     let queue: DispatchQueue

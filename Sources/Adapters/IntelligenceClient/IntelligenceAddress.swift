@@ -18,9 +18,6 @@ package struct IntelligenceAddress: Hashable, Sendable, CustomStringConvertible 
     self.isResolved = isResolved
   }
 
-  /// What ``init(_:)`` takes, for messages.
-  package static let form = "host:port or dns:name:port, with ;weight=1 to 1000 where wanted"
-
   /// Reads an address; `nil` for anything that has not its form.
   package init?(_ text: some StringProtocol) {
     let parts = text.split(separator: ";", maxSplits: 1, omittingEmptySubsequences: false)

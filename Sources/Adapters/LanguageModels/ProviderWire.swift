@@ -109,7 +109,7 @@ enum JSONText: Codable, Hashable {
   case object([String: JSONText])
 
   /// Reads a text; `nil` when it is no JSON.
-  static func read(_ text: String) -> JSONText? { try? JSONDecoder().decode(JSONText.self, from: Data(text.utf8)) }
+  static func read(_ text: String) -> JSONText? { try? parse(text) }
 
   init(from decoder: any Decoder) throws {
     let value = try decoder.singleValueContainer()
