@@ -17,6 +17,17 @@ package struct InMemoryPassageIndex: PassageIndex {
     return BM25.rank(rows.map { ($0.chunk.id, $0.words) }, by: words).best(limit)
   }
 
+  package func lexicalScores(
+    _ query: String, of ids: [ChunkID], in scope: SearchScope
+  ) async throws(StorageFailure) -> [ChunkID: Double] {
+    let words = SearchWords.ofQuery(query)
+    guard !words.isEmpty, !ids.isEmpty else { return [:] }
+    let rows = try store.access { $0.visibleChunks(in: scope) }
+    let wanted = Set(ids)
+    let scored = BM25.rank(rows.map { ($0.chunk.id, $0.words) }, by: words).filter { wanted.contains($0.id) }
+    return Dictionary(scored.map { ($0.id, $0.score) }, uniquingKeysWith: { first, _ in first })
+  }
+
   package func semantic(
     _ vector: Embedding, model: String, in scope: SearchScope, limit: Int
   ) async throws(StorageFailure) -> [ScoredChunk] {
@@ -29,6 +40,34 @@ package struct InMemoryPassageIndex: PassageIndex {
       }
     }
     return scored.best(limit)
+  }
+
+  package func vectors(
+    of ids: [ChunkID], model: String, in organization: OrganizationID
+  ) async throws(StorageFailure) -> [ChunkID: Embedding] {
+    try store.access { state in
+      let own = Set(ids.filter { state.chunks[$0]?.organizationID == organization })
+      return (state.vectors[model] ?? [:]).filter { own.contains($0.key) }
+    }
+  }
+
+  package func neighbours(
+    of ids: [ChunkID], reach: Int, in organization: OrganizationID
+  ) async throws(StorageFailure) -> [ChunkID: [Passage]] {
+    guard reach > 0 else { return [:] }
+    return try store.access { state in
+      let rows = Set(ids).compactMap { state.chunks[$0] }.filter { $0.organizationID == organization }
+      let revisions = Dictionary(
+        grouping: state.chunks.values.filter { row in rows.contains { $0.revisionID == row.revisionID } },
+        by: \.revisionID)
+      return rows.reduce(into: [:]) { neighbours, row in
+        let near = (revisions[row.revisionID] ?? []).filter {
+          $0.chunk.id != row.chunk.id && abs($0.chunk.ordinal - row.chunk.ordinal) <= reach
+        }
+        guard !near.isEmpty else { return }
+        neighbours[row.chunk.id] = near.sorted { $0.chunk.ordinal < $1.chunk.ordinal }.compactMap(state.passage)
+      }
+    }
   }
 
   package func passages(
@@ -117,6 +156,6 @@ extension SearchScope {
 extension [ScoredChunk] {
   /// The best, with ties broken by id.
   fileprivate func best(_ limit: Int) -> [ScoredChunk] {
-    Array(sorted { $0.score != $1.score ? $0.score > $1.score : $0.id < $1.id }.prefix(Swift.max(limit, 0)))
+    Array(bestFirst.prefix(Swift.max(limit, 0)))
   }
 }

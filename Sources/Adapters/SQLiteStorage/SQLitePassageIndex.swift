@@ -45,6 +45,69 @@ package struct SQLitePassageIndex: PassageIndex {
     }
   }
 
+  package func lexicalScores(
+    _ query: String, of ids: [ChunkID], in scope: SearchScope
+  ) async throws(StorageFailure) -> [ChunkID: Double] {
+    guard let match = LexicalQuery.match(query), !ids.isEmpty else { return [:] }
+    return try await database.read { db in
+      let known = try db.rows(ofChunks: ids, in: scope.organizationID)
+      // The plus keeps the index of words from being asked anew, with all that it counts first, for each row.
+      let scored = try Row.fetchAll(
+        db,
+        sql: """
+          SELECT rowid, -bm25(chunk_search) AS score FROM chunk_search
+          WHERE chunk_search MATCH ? AND +rowid IN (SELECT value FROM json_each(?))
+          """,
+        arguments: [match, try Array(known.keys).json()])
+      return try scored.reduce(into: [:]) { scores, row in
+        if let id = known[try row.value("rowid")] { scores[id] = try row.value("score") }
+      }
+    }
+  }
+
+  package func vectors(
+    of ids: [ChunkID], model: String, in organization: OrganizationID
+  ) async throws(StorageFailure) -> [ChunkID: Embedding] {
+    try await database.read { db in
+      let model = try Int64.fetchOne(
+        db, sql: "SELECT row_id FROM embedding_models WHERE name = ?", arguments: [model.sql])
+      guard let model else { return [:] }
+      let statement = try db.cachedStatement(
+        sql: "SELECT vector FROM chunk_vectors WHERE chunk_row_id = ? AND model_row_id = ?")
+      return try db.rows(ofChunks: ids, in: organization).reduce(into: [:]) { vectors, chunk in
+        guard let row = try Row.fetchOne(statement, arguments: [chunk.key, model]) else { return }
+        vectors[chunk.value] = try row.withUnsafeData(named: "vector") { bytes in
+          guard let bytes, let vector = bytes.withUnsafeBytes(Embedding.init(bytes:)) else {
+            throw UnreadableValue(column: "vector")
+          }
+          return vector
+        }
+      }
+    }
+  }
+
+  package func neighbours(
+    of ids: [ChunkID], reach: Int, in organization: OrganizationID
+  ) async throws(StorageFailure) -> [ChunkID: [Passage]] {
+    guard reach > 0 else { return [:] }
+    return try await database.read { db in
+      let statement = try db.cachedStatement(
+        sql: """
+          SELECT \(Passage.columns)
+          FROM document_chunks AS middle
+          JOIN document_chunks AS c ON c.revision_row_id = middle.revision_row_id
+            AND c.ordinal BETWEEN middle.ordinal - :reach AND middle.ordinal + :reach AND c.row_id <> middle.row_id
+          JOIN document_revisions AS r ON r.row_id = c.revision_row_id
+          \(Passage.people)
+          WHERE middle.row_id = :middle ORDER BY c.ordinal
+          """)
+      return try db.rows(ofChunks: ids, in: organization).reduce(into: [:]) { neighbours, chunk in
+        let rows = try Row.fetchAll(statement, arguments: ["reach": reach, "middle": chunk.key])
+        if !rows.isEmpty { neighbours[chunk.value] = try rows.map(Passage.init(row:)) }
+      }
+    }
+  }
+
   package func passages(
     _ ids: [ChunkID], in organization: OrganizationID
   ) async throws(StorageFailure) -> [Passage] {
@@ -104,6 +167,19 @@ package struct SQLitePassageIndex: PassageIndex {
       }
       try db.insert(rows, model: model)
       for revision in revisions.sorted() { try db.logVectorChange(ofRevision: revision) }
+    }
+  }
+}
+
+extension Database {
+  /// A tenant's chunks by their rows; those that are gone are left out.
+  fileprivate func rows(
+    ofChunks ids: [ChunkID], in organization: OrganizationID
+  ) throws -> [Int64: ChunkID] {
+    let statement = try cachedStatement(
+      sql: "SELECT row_id FROM document_chunks WHERE id = ? AND organization_id = ?")
+    return try ids.reduce(into: [:]) { rows, id in
+      if let row = try Int64.fetchOne(statement, arguments: [id.sql, organization.sql]) { rows[row] = id }
     }
   }
 }

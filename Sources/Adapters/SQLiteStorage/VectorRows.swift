@@ -7,6 +7,17 @@ import GRDB
 #error("chunk_vectors holds little-endian floats, which are copied as they are")
 #endif
 
+extension Embedding {
+  /// Reads what ``Database/insert(_:model:)`` stored, which need not lie where floats do; `nil` for no whole number of
+  /// components.
+  init?(bytes: UnsafeRawBufferPointer) {
+    let width = MemoryLayout<Float>.size
+    guard !bytes.isEmpty, bytes.count % width == 0 else { return nil }
+    self.init(
+      stride(from: 0, to: bytes.count, by: width).map { bytes.loadUnaligned(fromByteOffset: $0, as: Float.self) })
+  }
+}
+
 extension Database {
   /// How many changes are kept for processes that have not read them yet; one that is further behind loads everything.
   static var keptVectorChanges: Int64 { 100_000 }

@@ -27,6 +27,23 @@ package protocol PassageIndex: Sendable {
     _ vector: Embedding, model: String, in scope: SearchScope, limit: Int
   ) async throws(StorageFailure) -> [ScoredChunk]
 
+  /// The scores that ``lexical(_:in:limit:)`` gives, of chunks that are known already. Those that have none of the words,
+  /// that are gone or another tenant's are left out; whether they are visible is for the caller to know.
+  func lexicalScores(
+    _ query: String, of ids: [ChunkID], in scope: SearchScope
+  ) async throws(StorageFailure) -> [ChunkID: Double]
+
+  /// The vectors that the named model made of chunks; those without one, gone or another tenant's are left out.
+  func vectors(
+    of ids: [ChunkID], model: String, in organization: OrganizationID
+  ) async throws(StorageFailure) -> [ChunkID: Embedding]
+
+  /// The passages that stand at most `reach` places before or behind a chunk in its revision, in their order, the chunk
+  /// itself left out; by the chunk. Chunks that are gone or another tenant's are left out.
+  func neighbours(
+    of ids: [ChunkID], reach: Int, in organization: OrganizationID
+  ) async throws(StorageFailure) -> [ChunkID: [Passage]]
+
   /// The passages of the chunks, in the order of `ids`; those that are gone are left out.
   func passages(
     _ ids: [ChunkID], in organization: OrganizationID

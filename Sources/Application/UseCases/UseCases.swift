@@ -115,7 +115,8 @@ package struct IntelligenceUseCases: Sendable {
     let (makeID, clock) = (world.makeID, world.clock)
     signal = Signal()
     activeReplies = ActiveReplies()
-    search = SearchKnowledge(index: world.passages, embedder: world.embedder, settings: settings.search)
+    search = SearchKnowledge(
+      index: world.passages, embedder: world.embedder, reranker: world.reranker, settings: settings.search)
     embedTexts = EmbedTexts(embedder: world.embedder)
     evaluate = EvaluateRetrieval(search: search)
     let replySignals = ReplySignals()

@@ -26,6 +26,8 @@ package struct World: Sendable {
   package var models: LanguageModelRegistry
   /// The embedder of the moment.
   package var embedder: CurrentEmbedder
+  /// Judges passages anew, where there is one.
+  package var reranker: (any Reranker)?
   /// Measures text for chunks and budgets.
   package var counter: any TokenCounter
   /// Turns payloads into text.
@@ -140,6 +142,8 @@ package struct IntelligenceWorld: Sendable {
   package var models: LanguageModelRegistry
   /// The embedder of the moment.
   package var embedder: CurrentEmbedder
+  /// Judges passages anew, where there is one.
+  package var reranker: (any Reranker)?
   /// Measures text for chunks and budgets.
   package var counter: any TokenCounter
   /// Turns payloads into text.
@@ -180,11 +184,13 @@ package struct IntelligenceWorld: Sendable {
 extension World {
   /// The part of the half that is never public.
   package var intelligence: IntelligenceWorld {
-    IntelligenceWorld(
+    var world = IntelligenceWorld(
       conversations: conversations, submissions: submissions, jobQueue: jobQueue, passages: passages, replies: replies,
       models: models, embedder: embedder, counter: counter, extractor: extractor, fetcher: fetcher, secrets: secrets,
       makeID: makeID,
       clock: clock)
+    world.reranker = reranker
+    return world
   }
 
   /// The part of the public half.

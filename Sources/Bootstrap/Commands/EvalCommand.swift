@@ -9,93 +9,115 @@ struct EvalCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "eval", abstract: "Measure search on a collection with relevance judgements.",
     discussion: """
-      The folder holds docs.jsonl (_id, title, text), queries.jsonl (_id, text) and qrels.tsv (query, document, gain).
-      The documents go through the same ingestion as everything else, into a store of their own that is deleted again.
-      A document ranks by its best passage.
+      The folder holds docs.jsonl (_id, title, text), queries.jsonl (_id, text, and where it goes on a conversation \
+      history, the questions before it) and qrels.tsv (query, document, gain). The documents go through the same \
+      ingestion as everything else, into a store of their own that is deleted again. A document ranks by its best passage.
+
+      opentier eval FOLDER --report before.html
+      opentier eval FOLDER --set retrieval.feedbackPassages=0 --report after.html
+      opentier eval --compare before.html after.html
       """)
 
   @OptionGroup var common: CommonOptions
   @Option(help: "The modes to measure, parted by commas.") var modes = "lexical,semantic,hybrid"
-  @Argument(help: "The folder of the collection.") var folder: String
+  @Flag(help: "Measure hybrid search step by step as well: what each adds to the ones before.") var steps = false
+  @Option(help: "Write a report: a page for a name in .html, else JSON.") var report: String?
+  @Option(help: "A setting for this run, such as retrieval.feedbackPassages=0. May be repeated.") var set: [String] = []
+  @Option(
+    parsing: .upToNextOption, help: "Compare two reports, question by question, instead of measuring.")
+  var compare: [String] = []
+  @Argument(help: "The folder of the collection.") var folder: String?
+
+  func validate() throws {
+    if compare.isEmpty {
+      guard folder != nil else { throw ValidationError("Missing expected argument '<folder>'") }
+    } else {
+      guard compare.count == 2, folder == nil else {
+        throw ValidationError("--compare takes two reports and no folder")
+      }
+    }
+    _ = try measuredModes()
+    _ = try settings()
+  }
 
   func run() async throws {
-    let modes = try modes.split(separator: ",").map { name in
-      guard let mode = SearchMode(rawValue: name.trimmingCharacters(in: .whitespaces)) else {
-        throw ValidationError("\(name) is no mode: lexical, semantic or hybrid")
-      }
-      return mode
+    if compare.count == 2 {
+      let reports = try compare.map { path throws(CommandFailure) in try EvaluationReport.read(URL(filePath: path)) }
+      return show(try EvaluationComparison.of(reports[0], reports[1]))
     }
-    let folder = URL(filePath: folder, directoryHint: .isDirectory)
-    let topics = try CollectionFiles.topics(folder)
-    let documents = try CollectionFiles.documents(folder.appending(path: "docs.jsonl"))
-    let configuration = try common.configuration()
+    guard let folder else { return }
+    let url = URL(filePath: folder, directoryHint: .isDirectory)
+    let topics = try CollectionFiles.topics(url)
+    let documents = try CollectionFiles.documents(url.appending(path: "docs.jsonl"))
+    guard topics.contains(where: { !$0.judgements.isEmpty }) else {
+      throw CommandFailure(.usage, "no question of \(folder) has a judgement: qrels.tsv names none of queries.jsonl")
+    }
+    if let report {
+      // Better now than when all is measured.
+      let parent = URL(filePath: report).deletingLastPathComponent().path(percentEncoded: false)
+      guard FileManager.default.isWritableFile(atPath: parent) else {
+        throw CommandFailure(.notFound, "\(parent) is no folder that can be written to")
+      }
+    }
+    let own = try settings()
+    let configuration = try common.configuration(own)
+    let evaluation = Evaluation(
+      collection: url.lastPathComponent, topics: topics, documents: documents, modes: try measuredModes(), steps: steps,
+      terminal: terminal, isQuiet: common.json)
     if configuration.profile == .production {
       try await ScratchDatabase.with(configuration) { url in
-        let scratch = try common.configuration(["databaseURL": url, "database.migrationURL": url])
-        try await evaluate(scratch, topics, documents, modes)
+        let scratch = try common.configuration(
+          own.merging(["databaseURL": url, "database.migrationURL": url]) { _, scratch in scratch })
+        try finish(try await evaluation(scratch))
       }
       return
     }
     let store = FileManager.default.temporaryDirectory.appending(path: "opentier-eval-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: store) }  // A folder left in /tmp does no harm.
-    try await evaluate(
-      try common.configuration(["data": store.path(percentEncoded: false)]), topics, documents, modes)
+    let scratch = try common.configuration(
+      own.merging(["data": store.path(percentEncoded: false)]) { _, scratch in scratch })
+    try finish(try await evaluation(scratch))
   }
 
-  private func evaluate(
-    _ configuration: ServerConfiguration, _ topics: [EvaluateRetrieval.Topic], _ documents: [CollectionDocument],
-    _ modes: [SearchMode]
-  ) async throws {
-    try await Assembly.run(configuration, loadingEmbedder: modes != [.lexical]) { assembly in
-      let caller = try await assembly.operatorPrincipal()
-      let items = documents.enumerated().map { index, document in
-        let id = document.id ?? "\(index + 1)"
-        return Importer.Item(
-          title: document.title(or: id), content: .text(document.text), source: id, metadata: [:])
+  private func measuredModes() throws -> [SearchMode] {
+    try modes.split(separator: ",").map { name in
+      guard let mode = SearchMode(rawValue: name.trimmingCharacters(in: .whitespaces)) else {
+        throw ValidationError("\(name) is no mode: lexical, semantic or hybrid")
       }
-      let bar = ProgressBar("Ingesting", total: items.count)
-      let importer = Importer(
-        useCases: assembly.useCases, caller: caller, workers: ProcessInfo.processInfo.activeProcessorCount)
-      let start = ContinuousClock.now
-      let report = try await importer(items) { bar.show($0) }
-      bar.end()
-      let seconds = (ContinuousClock.now - start) / .seconds(1)
-      terminal.message(
-        "\(report.indexed) of \(items.count) documents ingested in \(fixed(seconds, 1)) s, \(report.failed.count) without text"
-      )
-      let sources = Dictionary(report.documents.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
-      if !common.json { terminal.line("mode      nDCG@10  recall@10  recall@100  median ms  p95 ms") }
-      for mode in modes {
-        let score: EvaluateRetrieval.Score
-        do { score = try await assembly.useCases.evaluate(topics, mode: mode, sources: sources, caller) } catch let
-          failure as UseCaseFailure
-        {
-          throw CommandFailure(failure)
-        }
-        show(score)
-      }
+      return mode
     }
   }
 
-  private func show(_ score: EvaluateRetrieval.Score) {
-    let values = [
-      ("ndcg10", fixed(score.ndcg10, 4)), ("recall10", fixed(score.recall10, 4)),
-      ("recall100", fixed(score.recall100, 4)), ("medianMilliseconds", fixed(score.medianSeconds * 1000, 2)),
-      ("p95Milliseconds", fixed(score.p95Seconds * 1000, 2)),
-    ]
+  private func settings() throws -> [String: String] {
+    try set.reduce(into: [:]) { settings, entry in
+      let parts = entry.split(separator: "=", maxSplits: 1)
+      guard parts.count == 2 else { throw ValidationError("\(entry) is no setting: write KEY=VALUE") }
+      settings[String(parts[0])] = String(parts[1])
+    }
+  }
+
+  private func finish(_ measured: EvaluationReport) throws {
+    if !common.json {
+      terminal.line(EvaluationTable.head)
+      for run in measured.runs { terminal.line(EvaluationTable.row(run)) }
+    } else {
+      for run in measured.runs { terminal.line(EvaluationTable.json(run)) }
+    }
+    guard let report else { return }
+    try measured.write(URL(filePath: report))
+    terminal.message("report: \(report)")
+  }
+
+  private func show(_ comparisons: [EvaluationComparison]) {
     if common.json {
-      terminal.line(
-        JSONText.object(
-          raw: [("mode", JSONText.quoted(score.mode.rawValue)), ("topics", "\(score.topics)")]
-            + values.map { (name: $0.0, json: $0.1) }))
+      for comparison in comparisons {
+        for row in comparison.rows { terminal.line(EvaluationTable.json(row, of: comparison)) }
+      }
       return
     }
-    let widths = [9, 10, 11, 10, 7]
-    let columns = zip(values, widths).map { value, width in
-      String(repeating: " ", count: max(width - value.1.count, 1)) + value.1
+    for comparison in comparisons {
+      terminal.line("\(comparison.name), \(comparison.topics) questions")
+      for row in comparison.rows { terminal.line(EvaluationTable.row(row)) }
     }
-    terminal.line(score.mode.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0) + columns.joined())
   }
-
-  private func fixed(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
 }

@@ -80,7 +80,7 @@ struct Assembly: Sendable {
     settings.firstAccountIsAdmin = configuration.profile != .production
     settings.maximumSubmissionBytes = max(configuration.limits.uploadBody, configuration.limits.submissionBody)
     settings.search.fusionDepth = configuration.retrieval.depth
-    settings.search.fusionConstant = Double(configuration.retrieval.fusionConstant)
+    settings.search.steps = steps(configuration.retrieval)
     settings.reply.maximumSources = configuration.chat.maximumSources
     settings.reply.sourceTokens = configuration.chat.contextTokens
     settings.desk.window = configuration.chat.resumeWindow / .seconds(1)
@@ -95,6 +95,22 @@ struct Assembly: Sendable {
     settings.chunker = TextChunker(
       maximumTokens: configuration.chunking.maximumTokens, overlapTokens: configuration.chunking.overlapTokens)
     return settings
+  }
+
+  private static func steps(_ retrieval: ServerConfiguration.Retrieval) -> RetrievalSteps {
+    var steps = RetrievalSteps()
+    steps.fusion =
+      switch retrieval.fusion {
+      case .convex: .convex(semanticWeight: retrieval.semanticWeight)
+      case .reciprocalRank: .reciprocalRank(constant: Double(retrieval.fusionConstant))
+      }
+    steps.feedback =
+      retrieval.feedbackPassages > 0
+      ? RelevanceFeedback(passages: retrieval.feedbackPassages, weight: retrieval.feedbackWeight) : nil
+    steps.maximumParts = retrieval.parts
+    steps.partsWeight = retrieval.partsWeight
+    steps.diversity = retrieval.diversity
+    return steps
   }
 
   /// Opens, runs and closes: what a command does.

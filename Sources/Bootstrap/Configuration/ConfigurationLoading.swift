@@ -279,7 +279,14 @@ extension ServerConfiguration.Chunking {
 extension ServerConfiguration.Retrieval {
   fileprivate init(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
     depth = try reader.value("retrieval.depth", .integer(1...1000), default: 100)
+    fusion = try reader.value("retrieval.fusion", .choice, default: .convex)
+    semanticWeight = try reader.value("retrieval.semanticWeight", .number(0...1), default: 0.8)
     fusionConstant = try reader.value("retrieval.fusionConstant", .integer(1...1000), default: 60)
+    feedbackPassages = try reader.value("retrieval.feedbackPassages", .integer(0...20), default: 3)
+    feedbackWeight = try reader.value("retrieval.feedbackWeight", .number(0...4), default: 0.4)
+    parts = try reader.value("retrieval.parts", .integer(0...16), default: 6)
+    partsWeight = try reader.value("retrieval.partsWeight", .number(0...1), default: 0.35)
+    diversity = try reader.value("retrieval.diversity", .number(0...1), default: 1)
     limit = try reader.value("retrieval.limit", .integer(1...100), default: 10)
     efSearch = try reader.value("retrieval.efSearch", .integer(10...1000), default: 100)
   }

@@ -212,10 +212,32 @@ package struct ServerConfiguration: Sendable {
 
   /// How passages are found.
   package struct Retrieval: Sendable {
+    /// How a search by words and one by meaning become one.
+    package enum Fusion: String, CaseIterable, Sendable {
+      /// By their scores.
+      case convex
+      /// By their ranks.
+      case reciprocalRank
+    }
+
     /// `retrieval.depth`: candidates of each kind of search before they are fused.
     package let depth: Int
+    /// `retrieval.fusion`.
+    package let fusion: Fusion
+    /// `retrieval.semanticWeight`: of meaning against words in a convex fusion, 0 to 1.
+    package let semanticWeight: Double
     /// `retrieval.fusionConstant`: k of reciprocal rank fusion.
     package let fusionConstant: Int
+    /// `retrieval.feedbackPassages`: the best passages that move the question; 0 for none.
+    package let feedbackPassages: Int
+    /// `retrieval.feedbackWeight`: how much their mean counts beside the question.
+    package let feedbackWeight: Double
+    /// `retrieval.parts`: the sentences of a question that are searched for by themselves; 0 for none.
+    package let parts: Int
+    /// `retrieval.partsWeight`: what they count together beside the whole, 0 to 1.
+    package let partsWeight: Double
+    /// `retrieval.diversity`: what relevance weighs against being unlike what stands before, 0 to 1; 1 for relevance alone.
+    package let diversity: Double
     /// `retrieval.limit`: hits where the client names no number.
     package let limit: Int
     /// `retrieval.efSearch`: candidates that PostgreSQL's vector index looks at.

@@ -37,6 +37,16 @@ extension SettingForm where Value == Int {
   }
 }
 
+extension SettingForm where Value == Double {
+  static func number(_ range: ClosedRange<Double>) -> Self {
+    Self(
+      accepted: "a number from \(range.lowerBound) to \(range.upperBound)",
+      parse: { text in Double(text).flatMap { range.contains($0) ? $0 : nil } },
+      show: { String($0) }
+    )
+  }
+}
+
 extension SettingForm where Value == Duration {
   /// Seconds, or a number with a unit: `10`, `10s`, `500ms`, `5m`, `1h`.
   static func duration(_ range: ClosedRange<Duration>) -> Self {

@@ -22,6 +22,13 @@ package enum RankingMetrics {
     return Double(ranking.prefix(depth).count { judgements[$0] != nil }) / Double(judgements.count)
   }
 
+  /// One over the rank of the first relevant item; 0 when none is found.
+  ///
+  /// Source: Voorhees, "The TREC-8 Question Answering Track Report", 1999.
+  package static func reciprocalRank<Item: Hashable>(_ ranking: [Item], judgements: [Item: Double]) -> Double {
+    ranking.firstIndex { judgements[$0] != nil }.map { 1 / Double($0 + 1) } ?? 0
+  }
+
   private static func cumulated(_ gains: some Sequence<Double>) -> Double {
     var sum = 0.0
     for (index, gain) in gains.enumerated() { sum += gain / binaryLogarithm(Double(index + 2)) }

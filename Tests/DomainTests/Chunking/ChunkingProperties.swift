@@ -10,7 +10,7 @@ struct ChunkingProperties {
 
   @Test("have exactly the bytes of their offsets, stay within the size and leave nothing out", arguments: 0..<60)
   func hold(_ seed: Int) throws {
-    var generator = SeededGenerator(seed: UInt64(seed) &+ 1_000)
+    var generator = SplitMix64(seed: UInt64(seed) &+ 1_000)
     let text = RandomText.make(length: 400, using: &generator)
     let extracted = ExtractedText.randomBlocks(of: text, using: &generator)
     let bytes = Array(text.utf8)
@@ -40,7 +40,7 @@ struct ChunkingProperties {
 
   @Test("have no more tokens than the size where words are small enough to be kept whole", arguments: 0..<20)
   func size(_ seed: Int) throws {
-    var generator = SeededGenerator(seed: UInt64(seed) &+ 5_000)
+    var generator = SplitMix64(seed: UInt64(seed) &+ 5_000)
     let text = RandomText.make(length: 400, using: &generator)
     let extracted = ExtractedText.randomBlocks(of: text, using: &generator)
     for counter in [ApproximateTokenCounter(), ScalarCounter()] as [any TokenCounter] {

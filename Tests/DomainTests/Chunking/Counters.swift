@@ -67,7 +67,7 @@ extension ExtractedText {
   }
 
   /// A text cut at random scalars into blocks of random kinds, some bytes left between them.
-  static func randomBlocks(of text: String, using generator: inout SeededGenerator) -> ExtractedText {
+  static func randomBlocks(of text: String, using generator: inout SplitMix64) -> ExtractedText {
     let kinds: [TextBlock.Kind] = [
       .paragraph, .paragraph, .listItem, .code, .table, .quote, .heading(level: 1), .heading(level: 2),
     ]

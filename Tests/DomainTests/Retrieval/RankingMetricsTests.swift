@@ -40,3 +40,31 @@ struct RankingMetricsTests {
     #expect(RankingMetrics.percentile(values, 1) == 100)
   }
 }
+
+@Suite("Bootstrap intervals")
+struct BootstrapIntervalTests {
+  @Test("the interval holds the mean, and is the same each time")
+  func interval() {
+    let values = (0..<200).map { Double($0 % 10) / 10 }
+    let interval = BootstrapInterval(of: values)
+    #expect(abs(interval.mean - 0.45) < 1e-12)
+    #expect(interval.low < interval.mean && interval.mean < interval.high)
+    // The standard error is 0.287 / √200 = 0.0203; the interval reaches 1.96 of them to each side, about.
+    #expect(abs(interval.high - interval.low - 2 * 1.96 * 0.0203) < 0.008)
+    #expect(BootstrapInterval(of: values) == interval)
+  }
+
+  @Test("equal values leave no doubt, and no value gives nothing")
+  func degenerate() {
+    let sure = BootstrapInterval(of: [0.5, 0.5, 0.5])
+    #expect((sure.low, sure.mean, sure.high) == (0.5, 0.5, 0.5))
+    let none = BootstrapInterval(of: [])
+    #expect((none.low, none.mean, none.high) == (0, 0, 0))
+  }
+
+  @Test("the reciprocal rank is that of the first relevant item")
+  func reciprocalRank() {
+    #expect(RankingMetrics.reciprocalRank(["x", "a", "b"], judgements: ["a": 1, "b": 2]) == 0.5)
+    #expect(RankingMetrics.reciprocalRank(["x"], judgements: ["a": 1]) == 0)
+  }
+}

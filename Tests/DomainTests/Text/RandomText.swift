@@ -1,20 +1,5 @@
 import Domain
 
-/// SplitMix64 (Steele, Lea, Flood 2014): the same seed gives the same texts on every machine.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var value = state
-    value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-    return value ^ (value >> 31)
-  }
-}
-
 /// Texts that mix scripts, line ends, emoji and combining marks.
 enum RandomText {
   private static let pieces = [
@@ -29,7 +14,7 @@ enum RandomText {
     "! ", "? ", ".\n", "。", ", ", "; ", "\n- ", "\n# ", "\u{2029}",
   ]
 
-  static func make(length: Int, using generator: inout SeededGenerator) -> String {
+  static func make(length: Int, using generator: inout SplitMix64) -> String {
     var text = ""
     for _ in 0..<length {
       text += pieces.randomElement(using: &generator) ?? ""

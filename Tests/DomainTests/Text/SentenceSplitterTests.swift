@@ -77,7 +77,7 @@ struct SentenceSplitterTests {
 
   @Test("every scalar that is not white space is in one sentence, and no scalar is torn", arguments: 0..<50)
   func coverage(_ seed: Int) {
-    var generator = SeededGenerator(seed: UInt64(seed))
+    var generator = SplitMix64(seed: UInt64(seed))
     let text = RandomText.make(length: 300, using: &generator)
     let bytes = Array(text.utf8)
     var end = 0

@@ -46,7 +46,7 @@ struct TextCleanerTests {
 
   @Test("cleaning twice is cleaning once, and gives NFC without carriage returns", arguments: 0..<60)
   func idempotent(_ seed: Int) {
-    var generator = SeededGenerator(seed: UInt64(seed))
+    var generator = SplitMix64(seed: UInt64(seed))
     let hidden = [
       "\u{200D}", "\u{FE0F}", "\u{301}", "\u{212A}", "\u{202E}", "\u{0}", "\u{C}", "\u{E0041}", "\u{37E}", "\u{323}",
     ]

@@ -14,6 +14,15 @@ extension Embedding: PostgresEncodable {
     for value in values { bytes.append(bigEndian: value.bitPattern) }
     return PostgresValue(type: PostgresType.inferred, bytes: bytes)
   }
+
+  /// Reads what `vector_send` wrote, in the same form; `nil` for bytes that are none.
+  package init?(postgres bytes: [UInt8]) {
+    guard bytes.count >= 4, bytes.count == 4 + 4 * (Int(bytes[0]) << 8 | Int(bytes[1])) else { return nil }
+    self.init(
+      stride(from: 4, to: bytes.count, by: 4).map { start in
+        Float(bitPattern: bytes[start..<start + 4].reduce(0) { $0 << 8 | UInt32($1) })
+      })
+  }
 }
 
 /// A vector in half precision: pgvector's `halfvec`.

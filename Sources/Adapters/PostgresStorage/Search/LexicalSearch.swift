@@ -150,21 +150,22 @@ struct LexicalSearch {
 
   /// The best of some chunks by their exact scores.
   private func ranked(_ candidates: [Candidate]) async throws -> [ScoredChunk] {
-    let scores = try await scores(of: candidates.map(\.id))
-    let ranked = scores.lazy.filter { $0.value > 0 }.map { ScoredChunk(id: $0.key, score: $0.value) }
-      .sorted { $0.score != $1.score ? $0.score > $1.score : $0.id < $1.id }
-    return Array(ranked.prefix(limit))
+    let scores = try await transaction.scores(of: candidates.map(\.id), by: words)
+    return Array(scores.map { ScoredChunk(id: $0.key, score: $0.value) }.bestFirst.prefix(limit))
   }
+}
 
-  /// The exact scores of chunks; one that has none of the words has 0.
-  private func scores(of ids: [ChunkID]) async throws -> [ChunkID: Double] {
+extension PostgresTransaction {
+  /// The exact scores of the tenant's chunks that have at least one of the words.
+  func scores(of ids: [ChunkID], by words: QueryWords) async throws -> [ChunkID: Double] {
     guard !ids.isEmpty else { return [:] }
     var scores: [ChunkID: Double] = [:]
-    let rows = try await transaction.rows(
+    let rows = try await rows(
       "SELECT id, word_count, tsvectorsend(words) AS words FROM document_chunks WHERE id = ANY (\(ids))")
     for row in rows {
       guard let frequencies = WordFrequencies(try row.value("words")) else { throw UnreadableValue(column: "words") }
-      scores[try row.id("id")] = words.score(frequencies, length: try row.value("word_count"))
+      let score = words.score(frequencies, length: try row.value("word_count"))
+      if score > 0 { scores[try row.id("id")] = score }
     }
     return scores
   }

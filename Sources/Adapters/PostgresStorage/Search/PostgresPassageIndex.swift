@@ -39,6 +39,64 @@ package struct PostgresPassageIndex: PassageIndex {
     }
   }
 
+  package func lexicalScores(
+    _ query: String, of ids: [ChunkID], in scope: SearchScope
+  ) async throws(StorageFailure) -> [ChunkID: Double] {
+    let stems = SearchWords.ofQuery(query).filter(IndexedWords.isIndexed)
+    guard !stems.isEmpty, !ids.isEmpty else { return [:] }
+    return try await database.read(in: scope.organizationID) { transaction in
+      guard let words = try await QueryWords(stems, of: scope.organizationID, in: transaction) else { return [:] }
+      return try await transaction.scores(of: ids, by: words)
+    }
+  }
+
+  package func vectors(
+    of ids: [ChunkID], model: String, in organization: OrganizationID
+  ) async throws(StorageFailure) -> [ChunkID: Embedding] {
+    guard !ids.isEmpty else { return [:] }
+    let rows = try await database.query(
+      in: organization, readOnly: true,
+      """
+      SELECT chunk_id, vector_send(embedding) AS vector FROM chunk_embeddings
+      WHERE chunk_id = ANY (\(ids)) AND embedding_model = \(model) AND organization_id = \(organization)
+      """)
+    do {
+      return try rows.reduce(into: [:]) { vectors, row in
+        guard let vector = Embedding(postgres: try row.value("vector")) else {
+          throw UnreadableValue(column: "embedding")
+        }
+        vectors[try row.id("chunk_id")] = vector
+      }
+    } catch {
+      throw StorageFailure(error)
+    }
+  }
+
+  package func neighbours(
+    of ids: [ChunkID], reach: Int, in organization: OrganizationID
+  ) async throws(StorageFailure) -> [ChunkID: [Passage]] {
+    guard !ids.isEmpty, reach > 0 else { return [:] }
+    let rows = try await database.query(
+      in: organization, readOnly: true,
+      """
+      SELECT middle.id AS middle_id, \(Passage.columns)
+      FROM document_chunks AS middle
+      JOIN document_chunks AS c ON c.revision_id = middle.revision_id AND c.organization_id = \(organization)
+        AND c.ordinal BETWEEN middle.ordinal - \(reach) AND middle.ordinal + \(reach) AND c.id <> middle.id
+      JOIN document_revisions AS r ON r.id = c.revision_id
+      \(Passage.people)
+      WHERE middle.id = ANY (\(ids)) AND middle.organization_id = \(organization)
+      ORDER BY middle.id, c.ordinal
+      """)
+    do {
+      return try rows.reduce(into: [:]) { neighbours, row in
+        neighbours[try row.id("middle_id"), default: []].append(try Passage(row: row))
+      }
+    } catch {
+      throw StorageFailure(error)
+    }
+  }
+
   package func passages(
     _ ids: [ChunkID], in organization: OrganizationID
   ) async throws(StorageFailure) -> [Passage] {

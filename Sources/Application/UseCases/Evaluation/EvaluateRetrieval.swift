@@ -1,6 +1,6 @@
 package import Domain
 
-/// Measures how well each search mode finds what judges found relevant.
+/// Measures how well searches find what judges found relevant.
 package struct EvaluateRetrieval: Sendable {
   /// A question with its judgements.
   package struct Topic: Sendable {
@@ -8,64 +8,87 @@ package struct EvaluateRetrieval: Sendable {
     package let id: String
     /// Its words.
     package let text: String
+    /// The questions asked before it in the same conversation, oldest first.
+    package let history: [String]
     /// The gain of each relevant document, by the document's source.
     package let judgements: [String: Double]
 
     /// Makes a topic.
-    package init(id: String, text: String, judgements: [String: Double]) {
+    package init(id: String, text: String, history: [String] = [], judgements: [String: Double]) {
       self.id = id
       self.text = text
+      self.history = history
       self.judgements = judgements
     }
   }
 
-  /// The means over all topics that have a judgement.
-  package struct Score: Hashable, Sendable {
-    /// The mode.
-    package let mode: SearchMode
+  /// How a search did for one topic.
+  package struct Outcome: Hashable, Sendable {
+    /// The topic's id.
+    package let topic: String
     /// Normalised discounted cumulative gain over 10 documents, 0 to 1.
     package let ndcg10: Double
-    /// The part of the relevant documents among the first 10, and the first 100.
+    /// The part of the relevant documents among the first 10.
     package let recall10: Double
-    /// The same over 100 documents.
+    /// The same among the first 100.
     package let recall100: Double
-    /// Median time of one search, in seconds.
-    package let medianSeconds: Double
-    /// The time that 95 % of the searches stay within, in seconds.
-    package let p95Seconds: Double
-    /// How many topics were judged.
-    package let topics: Int
+    /// One over the rank of the first relevant document; 0 when there is none among 100.
+    package let reciprocalRank: Double
+    /// How long a search for ``SearchKnowledge/Query/defaultHits`` passages took, in seconds.
+    package let seconds: Double
   }
 
-  let search: SearchKnowledge
+  /// How many documents a ranking is read to.
+  package static let depth = 100
 
-  /// Searches every topic in a mode; a document ranks by its best chunk.
+  let search: SearchKnowledge
+  let clock = ContinuousClock()
+
+  /// The same with other steps of a hybrid search.
+  package func with(_ steps: RetrievalSteps) -> Self {
+    var settings = search.settings
+    settings.steps = steps
+    return Self(
+      search: SearchKnowledge(
+        index: search.index, embedder: search.embedder, reranker: search.reranker, settings: settings))
+  }
+
+  /// Searches in a mode for every topic that has a judgement; a document ranks by its best passage.
   ///
-  /// - Parameter sources: the source of each document, by id.
+  /// - Parameter sources: the sources of each document, by id; several have the same text.
   package func callAsFunction(
-    _ topics: [Topic], mode: SearchMode, sources: [DocumentID: String], _ caller: Principal
-  ) async throws(UseCaseFailure) -> Score {
-    var (ndcg10, recall10, recall100) = (0.0, 0.0, 0.0)
-    var seconds: [Double] = []
-    let judged = topics.filter { !$0.judgements.isEmpty }
-    let clock = ContinuousClock()
-    for topic in judged {
-      let query = SearchKnowledge.Query(text: topic.text, mode: mode, limit: SearchKnowledge.Query.maximumHits)
+    _ topics: [Topic], mode: SearchMode, sources: [DocumentID: [String]], _ caller: Principal
+  ) async throws(UseCaseFailure) -> [Outcome] {
+    var outcomes: [Outcome] = []
+    for topic in topics where !topic.judgements.isEmpty {
+      let query = SearchKnowledge.Query(text: topic.text, mode: mode, history: topic.history)
       let start = clock.now
-      let hits = try await search(query, caller)
-      seconds.append((clock.now - start) / .seconds(1))
-      var seen: Set<DocumentID> = []
-      let ranking = hits.compactMap { hit -> String? in
-        seen.insert(hit.passage.documentID).inserted ? sources[hit.passage.documentID] : nil
-      }
-      ndcg10 += RankingMetrics.ndcg(ranking, judgements: topic.judgements, depth: 10)
-      recall10 += RankingMetrics.recall(ranking, judgements: topic.judgements, depth: 10)
-      recall100 += RankingMetrics.recall(ranking, judgements: topic.judgements, depth: 100)
+      _ = try await search(query, caller)
+      let seconds = (clock.now - start) / .seconds(1)
+      let ranking = try await documents(for: query, sources, caller)
+      outcomes.append(
+        Outcome(
+          topic: topic.id, ndcg10: RankingMetrics.ndcg(ranking, judgements: topic.judgements, depth: 10),
+          recall10: RankingMetrics.recall(ranking, judgements: topic.judgements, depth: 10),
+          recall100: RankingMetrics.recall(ranking, judgements: topic.judgements, depth: Self.depth),
+          reciprocalRank: RankingMetrics.reciprocalRank(ranking, judgements: topic.judgements), seconds: seconds))
     }
-    let count = Double(max(judged.count, 1))
-    return Score(
-      mode: mode, ndcg10: ndcg10 / count, recall10: recall10 / count, recall100: recall100 / count,
-      medianSeconds: RankingMetrics.percentile(seconds, 0.5) ?? 0,
-      p95Seconds: RankingMetrics.percentile(seconds, 0.95) ?? 0, topics: judged.count)
+    return outcomes
+  }
+
+  /// The sources of the best documents, ``depth`` of them where there are as many; it takes more passages than documents.
+  private func documents(
+    for query: SearchKnowledge.Query, _ sources: [DocumentID: [String]], _ caller: Principal
+  ) async throws(UseCaseFailure) -> [String] {
+    var passages = Self.depth
+    while true {
+      let hits = try await search.hits(query, depth: passages, caller)
+      var seen: Set<DocumentID> = []
+      let found = hits.filter { seen.insert($0.passage.documentID).inserted }
+        .flatMap { sources[$0.passage.documentID] ?? [] }
+      let isAll = hits.count < passages || passages >= SearchKnowledge.Settings.maximumDepth
+      if found.count >= Self.depth || isAll { return Array(found.prefix(Self.depth)) }
+      passages = min(2 * passages, SearchKnowledge.Settings.maximumDepth)
+    }
   }
 }

@@ -33,13 +33,17 @@ package struct SearchKnowledge: Sendable {
     package let filters: SearchFilters
     /// The time whose revisions are searched; `nil` for now.
     package let asOf: Date?
+    /// The questions that were asked before it in the same conversation, oldest first; what it refers to is searched for
+    /// as well. See ``FollowUpQuestion``.
+    package let history: [String]
 
     /// Makes a query.
     package init(
       text: String, mode: SearchMode = .hybrid, limit: Int = defaultHits, filters: SearchFilters = SearchFilters(),
-      asOf: Date? = nil
+      asOf: Date? = nil, history: [String] = []
     ) {
       self.text = text
+      self.history = history
       self.mode = mode
       self.limit = limit
       self.filters = filters
@@ -47,25 +51,52 @@ package struct SearchKnowledge: Sendable {
     }
   }
 
-  /// Sizes that configuration may change.
+  /// Sizes and steps that configuration may change.
   package struct Settings: Hashable, Sendable {
-    /// How deep each ranking is read before fusion.
-    package var fusionDepth = 100
-    /// The constant of reciprocal rank fusion.
-    package var fusionConstant = ReciprocalRankFusion.standardConstant
+    /// The deepest that a ranking is read.
+    package static let maximumDepth = 1_000
 
-    /// The standard sizes.
+    /// How deep each ranking is read before fusion, at least; twice the hits that are asked for where that is more.
+    package var fusionDepth = 100
+    /// How many of the best passages a reranker judges, where there is one, at least those that are asked for.
+    package var rerankDepth = 50
+    /// Which steps a hybrid search takes.
+    package var steps = RetrievalSteps()
+
+    /// The standard settings.
     package init() {}
   }
 
   let index: any PassageIndex
   let embedder: CurrentEmbedder
+  let reranker: (any Reranker)?
   let settings: Settings
 
   /// The best passages of the caller's tenant, best first.
   ///
-  /// Hybrid search falls back to words alone while there is no embedder, or when it fails; semantic search says so.
+  /// Hybrid search falls back to words alone while there is no embedder, or when it fails, and does without a reranker
+  /// that fails; semantic search says so.
   package func callAsFunction(_ query: Query, _ caller: Principal) async throws(UseCaseFailure) -> [SearchHit] {
+    guard (1...Query.maximumHits).contains(query.limit) else {
+      throw .invalid("limit must be 1 to \(Query.maximumHits)")
+    }
+    return try await hits(query, depth: query.limit, caller)
+  }
+
+  /// The best passages, as many as `depth` says: an evaluation looks deeper than a caller may.
+  func hits(_ query: Query, depth: Int, _ caller: Principal) async throws(UseCaseFailure) -> [SearchHit] {
+    let isReranked = reranker != nil && query.mode == .hybrid
+    let ranking = try await ranking(query, depth: isReranked ? max(settings.rerankDepth, depth) : depth, caller)
+    let scores = Dictionary(ranking.map { ($0.id, $0.score) }, uniquingKeysWith: { first, _ in first })
+    let passages = try await storing("passage") { () async throws(StorageFailure) in
+      try await index.passages(ranking.map(\.id), in: caller.organizationID)
+    }
+    var hits = passages.map { SearchHit(passage: $0, score: scores[$0.chunk.id] ?? 0) }
+    if isReranked, let reranker, let judged = try await judged(hits, by: reranker, query.text) { hits = judged }
+    return Array(hits.prefix(depth))
+  }
+
+  private func ranking(_ query: Query, depth: Int, _ caller: Principal) async throws(UseCaseFailure) -> [ScoredChunk] {
     let text = query.text.trimmingWhitespace()
     guard !text.isEmpty else { throw .invalid("query must not be empty") }
     guard text.count <= Query.maximumLength else {
@@ -73,62 +104,29 @@ package struct SearchKnowledge: Sendable {
     }
     try refuseNull(in: text, of: "query")
     try query.filters.refuseNull()
-    guard (1...Query.maximumHits).contains(query.limit) else {
-      throw .invalid("limit must be 1 to \(Query.maximumHits)")
-    }
     let scope = SearchScope(
       organizationID: caller.organizationID, asOf: query.asOf, filters: query.filters)
-    let ranking: [ScoredChunk]
-    switch query.mode {
-    case .lexical: ranking = try await lexical(text, scope, limit: query.limit)
-    case .semantic: ranking = try await semantic(text, scope, limit: query.limit, required: true)
-    case .hybrid:
-      let depth = max(settings.fusionDepth, query.limit)
-      async let byWords = lexical(text, scope, limit: depth)
-      async let byMeaning = semantic(text, scope, limit: depth, required: false)
-      do {
-        ranking = ReciprocalRankFusion.fuse(
-          [try await byWords, try await byMeaning], constant: settings.fusionConstant)
-      } catch let failure as UseCaseFailure {
-        throw failure
-      } catch {
-        throw .broken("\(type(of: error))")
-      }
-    }
-    let best = Array(ranking.prefix(query.limit))
-    let scores = Dictionary(best.map { ($0.id, $0.score) }, uniquingKeysWith: { first, _ in first })
-    let passages = try await storing("passage") { () async throws(StorageFailure) in
-      try await index.passages(best.map(\.id), in: caller.organizationID)
-    }
-    return passages.map { SearchHit(passage: $0, score: scores[$0.chunk.id] ?? 0) }
+    let rank = RankChunks(index: index, embedder: embedder, settings: settings)
+    let question = FollowUpQuestion.standalone(text, after: query.history, maximumLength: Query.maximumLength)
+    return try await rank(question, query.mode, in: scope, limit: depth)
   }
 
-  private func lexical(
-    _ text: String, _ scope: SearchScope, limit: Int
-  ) async throws(UseCaseFailure) -> [ScoredChunk] {
-    try await storing("passage") { () async throws(StorageFailure) in
-      try await index.lexical(text, in: scope, limit: limit)
-    }
-  }
-
-  private func semantic(
-    _ text: String, _ scope: SearchScope, limit: Int, required: Bool
-  ) async throws(UseCaseFailure) -> [ScoredChunk] {
-    guard let embedder = embedder() else {
-      if required { throw .precondition("no embedding model is loaded; run: opentier models fetch") }
-      return []
-    }
-    let vector: Embedding
-    do throws(EmbeddingFailure) {
-      guard let first = try await embedder.embed([text]).first else { throw .rejected("no vector") }
-      vector = first
+  /// The hits as the reranker orders them; `nil` when it fails.
+  private func judged(
+    _ hits: [SearchHit], by reranker: any Reranker, _ question: String
+  ) async throws(UseCaseFailure) -> [SearchHit]? {
+    guard !hits.isEmpty else { return hits }
+    do throws(RerankingFailure) {
+      let texts = hits.map { EmbeddingInput.text(of: $0.passage.chunk, title: $0.passage.title) }
+      let scores = try await reranker.scores(of: texts, for: question)
+      guard scores.count == hits.count else { return nil }
+      // By the score, then by the place before: sorting alone would leave the order of equals to chance.
+      return zip(hits, scores).enumerated().sorted { left, right in
+        left.element.1 != right.element.1 ? left.element.1 > right.element.1 : left.offset < right.offset
+      }.map { SearchHit(passage: $0.element.0.passage, score: $0.element.1) }
     } catch {
       if error == .cancelled { throw .cancelled }
-      if required { throw .unavailable("the embedding model gives no answer") }
-      return []
-    }
-    return try await storing("passage") { () async throws(StorageFailure) in
-      try await index.semantic(vector, model: embedder.model.name, in: scope, limit: limit)
+      return nil
     }
   }
 }

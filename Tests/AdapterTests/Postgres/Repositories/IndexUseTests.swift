@@ -108,7 +108,7 @@ struct IndexUseTests {
   @Test("a session is looked up in one statement that reads one row of each table")
   func session() async throws {
     try await withMigratedDatabase { url in
-      var random = SeededGenerator(seed: 1)
+      var random = SplitMix64(seed: 1)
       var settled: SettledTenant?
       try await withStorage(at: url) { storage in settled = try await SettledTenant(in: storage, &random) }
       let tenant = try #require(settled)

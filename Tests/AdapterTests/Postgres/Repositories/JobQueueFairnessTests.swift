@@ -52,7 +52,7 @@ struct JobQueueFairnessTests {
 
   @Test("a batch takes what as many claims one after the other would take", arguments: 0..<4)
   func model(_ seed: Int) async throws {
-    var random = SeededGenerator(seed: UInt64(seed))
+    var random = SplitMix64(seed: UInt64(seed))
     try await withReplicas { storages, url in
       let database = PostgresDatabase(configuration: try PostgresConfiguration(url: url))
       var model: [OrganizationID: (running: Int, jobs: [TurnKey])] = [:]

@@ -11,7 +11,7 @@ struct RepositoryDetailTests {
   func largePayload() async throws {
     try await withReplicas { storages, _ in
       let tenant = TestTenant()
-      var random = SeededGenerator(seed: 7)
+      var random = SplitMix64(seed: 7)
       var bytes = Data(capacity: 100_000_000)
       while bytes.count < 100_000_000 {
         withUnsafeBytes(of: random.next()) { bytes.append(contentsOf: $0) }

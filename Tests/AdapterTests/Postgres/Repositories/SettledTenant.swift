@@ -22,7 +22,7 @@ struct SettledTenant: Sendable {
   var id: OrganizationID { tenant.id }
   var owner: Owner { Owner(organizationID: id, userID: user.id) }
 
-  init(in storage: PostgresStorage, _ random: inout SeededGenerator) async throws {
+  init(in storage: PostgresStorage, _ random: inout SplitMix64) async throws {
     let tenant = TestTenant()
     self.tenant = tenant
     var users: [User] = []

@@ -9,7 +9,7 @@ import Testing
 struct TenantIsolationTests {
   @Test("with the other's ids nothing is found and nothing changes", arguments: 0..<3)
   func foreignIDs(_ seed: Int) async throws {
-    var random = SeededGenerator(seed: UInt64(seed))
+    var random = SplitMix64(seed: UInt64(seed))
     try await withReplicas { storages, url in
       let storage = storages[0]
       let tenants = [
@@ -27,7 +27,7 @@ struct TenantIsolationTests {
 
   @Test("lists and searches give the tenant's own alone", arguments: 0..<3)
   func lists(_ seed: Int) async throws {
-    var random = SeededGenerator(seed: UInt64(100 + seed))
+    var random = SplitMix64(seed: UInt64(100 + seed))
     try await withReplicas { storages, _ in
       let storage = storages[0]
       let tenants = [

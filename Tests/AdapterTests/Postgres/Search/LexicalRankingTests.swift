@@ -9,13 +9,13 @@ import Testing
 @Suite("PostgreSQL search: ranking by words", .needsPostgres)
 struct LexicalRankingTests {
   /// Texts of words of which few are common and many rare, as in a language.
-  private static func texts(_ count: Int, using random: inout SeededNumbers) -> [String] {
+  private static func texts(_ count: Int, using random: inout SplitMix64) -> [String] {
     (0..<count).map { _ in
       (0..<Int.random(in: 3...60, using: &random)).map { _ in word(using: &random) }.joined(separator: " ")
     }
   }
 
-  private static func word(using random: inout SeededNumbers) -> String {
+  private static func word(using random: inout SplitMix64) -> String {
     "w\(Int(exp(Double.random(in: 0...6.5, using: &random))))"
   }
 
@@ -43,7 +43,7 @@ struct LexicalRankingTests {
       var settings = PostgresSearchSettings()
       settings.exactPostings = exactPostings
       try await withSearchedDatabase(settings) { store, _ in
-        var random = SeededNumbers(state: 7)
+        var random = SplitMix64(seed: 7)
         let memory = SearchedStore(InMemoryStorage())
         for part in 0..<6 {
           let draft = RevisionDraft.of(
@@ -68,7 +68,7 @@ struct LexicalRankingTests {
     settings.exactPostings = 60
     for length in [4, 300] {
       try await withSearchedDatabase(settings) { store, _ in
-        var random = SeededNumbers(state: UInt64(length))
+        var random = SplitMix64(seed: UInt64(length))
         let memory = SearchedStore(InMemoryStorage())
         let texts = (0..<100).map { _ in
           (0..<Int.random(in: (length / 2)...(length * 2), using: &random)).map { _ in Self.word(using: &random) }
@@ -92,7 +92,7 @@ struct LexicalRankingTests {
     settings.exactPostings = 100
     settings.exactScanMaximum = 150
     try await withSearchedDatabase(settings) { store, _ in
-      var random = SeededNumbers(state: 3)
+      var random = SplitMix64(seed: 3)
       // The statistics are the tenant's, whatever the filters leave: only which chunks are found is compared.
       let memory = SearchedStore(InMemoryStorage())
       for part in 0..<20 {

@@ -19,7 +19,7 @@ struct NearestVectorTests {
       .sorted { $0.cosine > $1.cosine }.prefix(count).map(\.id)
   }
 
-  private static func draft(_ count: Int, using random: inout SeededNumbers) -> RevisionDraft {
+  private static func draft(_ count: Int, using random: inout SplitMix64) -> RevisionDraft {
     .of((0..<count).map { "c\($0)" }, vectors: (0..<count).map { _ in .random(384, using: &random) })
   }
 
@@ -27,7 +27,7 @@ struct NearestVectorTests {
   func smallTenant() async throws {
     for settings in [Self.walking, PostgresSearchSettings()] {
       try await withSearchedDatabase(settings) { store, _ in
-        var random = SeededNumbers(state: 11)
+        var random = SplitMix64(seed: 11)
         let large = Self.draft(600, using: &random)
         let small = Self.draft(12, using: &random)
         try await store.publish(large)
@@ -46,7 +46,7 @@ struct NearestVectorTests {
   @Test("a filtered search gives as many as are wanted, the nearest of those that pass")
   func filters() async throws {
     try await withSearchedDatabase(Self.walking) { store, _ in
-      var random = SeededNumbers(state: 12)
+      var random = SplitMix64(seed: 12)
       // A tenth passes: more than are compared one by one, and rarer than the walk would find by itself.
       let others = Self.draft(450, using: &random)
       let tagged = Self.draft(50, using: &random)
@@ -65,7 +65,7 @@ struct NearestVectorTests {
   @Test("scores are cosines of the vectors as they are, not in half precision")
   func scores() async throws {
     try await withSearchedDatabase(Self.walking) { store, _ in
-      var random = SeededNumbers(state: 13)
+      var random = SplitMix64(seed: 13)
       let draft = Self.draft(100, using: &random)
       try await store.publish(draft)
       let vector = Embedding.random(384, using: &random)
@@ -80,7 +80,7 @@ struct NearestVectorTests {
   @Test("while one model replaces another of the same width, each finds its own vectors")
   func models() async throws {
     try await withSearchedDatabase(Self.walking) { store, _ in
-      var random = SeededNumbers(state: 14)
+      var random = SplitMix64(seed: 14)
       let draft = Self.draft(200, using: &random)
       try await store.publish(draft)
       let replaced = Dictionary(

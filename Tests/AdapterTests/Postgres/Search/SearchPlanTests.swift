@@ -40,7 +40,7 @@ struct SearchPlanTests {
   @Test("many vectors are walked through by the index of their width, under the tenant's policy")
   func vectors() async throws {
     try await withSearchedDatabase { store, url in
-      var random = SeededNumbers(state: 21)
+      var random = SplitMix64(seed: 21)
       try await store.publish(
         .of((0..<300).map { "c\($0)" }, vectors: (0..<300).map { _ in .random(384, using: &random) }))
       try await PostgresTestServer.execute(Self.otherRevisions, at: url)
