@@ -10,12 +10,14 @@ import './conversation-list.js';
 import './submit.js';
 import './submissions.js';
 import './review.js';
+import './memories.js';
 import './documents.js';
 import './document.js';
 
 const places = [
   { view: 'chat', name: 'Ask', icon: 'chat', role: 'USER_ROLE_USER' },
   { view: 'documents', name: 'Documents', icon: 'document', role: 'USER_ROLE_USER' },
+  { view: 'memories', name: 'About me', icon: 'person', role: 'USER_ROLE_USER' },
   { view: 'submit', name: 'Submit', icon: 'submit', role: 'USER_ROLE_CONTRIBUTOR' },
   { view: 'submissions', name: 'Submissions', icon: 'list', role: 'USER_ROLE_CONTRIBUTOR' },
   { view: 'review', name: 'Review', icon: 'review', role: 'USER_ROLE_ADMIN' },
@@ -25,6 +27,7 @@ const narrow = matchMedia('(max-width: 50rem)');
 
 function viewFor({ view, id, query }) {
   switch (view) {
+    case 'memories': return el('ot-memories');
     case 'submit': return el('ot-submit');
     case 'submissions': return el('ot-submissions');
     case 'review': return el('ot-review');

@@ -17,7 +17,7 @@ struct TestWorld {
   init(
     models: [any LanguageModel] = [ScriptedModel(.reply(["From ", "what I read [1]."]))],
     extractor: any TextExtractor = WholeTextExtractor(), hasEmbedder: Bool = true, sharing other: TestWorld? = nil,
-    replyLog: (any ReplyLog)? = nil,
+    replyLog: (any ReplyLog)? = nil, reranker: (any Reranker)? = nil,
     settings change: (inout UseCaseSettings) -> Void = { _ in }
   ) {
     replies = replyLog ?? other?.replies ?? InMemoryReplyLog()
@@ -30,14 +30,16 @@ struct TestWorld {
     self.hasEmbedder = isThere
     let ids = Mutex<UInt64>(0)
     let box = CounterBox(ids)
-    let world = World(
+    var world = World(
       users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
+      memories: storage.memories,
       submissions: storage.submissions, documents: storage.documents, jobQueue: storage.jobQueue, jobs: storage.jobs,
       passages: storage.passages, replies: replies, outbox: storage.outbox,
       models: LanguageModelRegistry(models: models, defaultName: models[0].name),
       embedder: CurrentEmbedder { isThere.isOn ? embedder : nil }, counter: ApproximateTokenCounter(),
       extractor: extractor, fetcher: fetcher, hasher: PlainHasher(), secrets: CountingSecrets(),
       makeID: IDGenerator { box.next() }, clock: WallClock { [clock] in clock.now })
+    world.reranker = reranker
     useCases = UseCases(world, settings)
   }
 

@@ -9,6 +9,7 @@ extension ContractServices {
     self.init(
       bindings: Self.auth(AuthService(useCases: useCases))
         + Self.conversations(ConversationService(useCases: useCases))
+        + Self.memories(MemoryService(useCases: useCases))
         + Self.chat(ChatService(intelligence: useCases.intelligence))
         + Self.knowledge(KnowledgeService(useCases: useCases))
         + Self.retrieval(RetrievalService(intelligence: useCases.intelligence))
@@ -43,6 +44,17 @@ extension ContractServices {
       .unary(Method.UpdateConversation.descriptor, .patch, one, service.updateConversation),
       .unary(Method.DeleteConversation.descriptor, .delete, one, service.deleteConversation),
       .unary(Method.ListMessages.descriptor, .get, one + "/messages", service.listMessages),
+    ]
+  }
+
+  private static func memories(_ service: MemoryService) -> [Binding] {
+    typealias Method = Opentier_V1_MemoryService.Method
+    let one = "/memories/{memoryId}"
+    return [
+      .unary(Method.ListMemories.descriptor, .get, "/memories", service.listMemories),
+      .unary(Method.CreateMemory.descriptor, .post, "/memories", service.createMemory),
+      .unary(Method.UpdateMemory.descriptor, .patch, one, service.updateMemory),
+      .unary(Method.DeleteMemory.descriptor, .delete, one, service.deleteMemory),
     ]
   }
 

@@ -11,6 +11,8 @@ package struct InMemoryStorage: Sendable {
   package let sessions: any SessionRepository
   /// Conversations and messages.
   package let conversations: any ConversationRepository
+  /// What people have said about themselves.
+  package let memories: any MemoryRepository
   /// Submissions of knowledge.
   package let submissions: any SubmissionRepository
   /// Published documents.
@@ -30,6 +32,7 @@ package struct InMemoryStorage: Sendable {
     users = InMemoryUserRepository(store)
     sessions = InMemorySessionRepository(store)
     conversations = InMemoryConversationRepository(store)
+    memories = InMemoryMemoryRepository(store)
     submissions = InMemorySubmissionRepository(store)
     documents = InMemoryDocumentRepository(store)
     jobQueue = InMemoryJobQueue(store)

@@ -8,6 +8,7 @@ struct StoreState: Sendable {
   var sessions: [SessionID: SessionRow] = [:]
   var conversations: [ConversationID: Conversation] = [:]
   var messages: [MessageID: ChatMessage] = [:]
+  var memories: [MemoryID: UserMemory] = [:]
   var submissions: [SubmissionID: SubmissionRow] = [:]
   var jobs: [JobID: JobRow] = [:]
   /// In the order in which they were written.

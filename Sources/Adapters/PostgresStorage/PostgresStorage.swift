@@ -10,6 +10,8 @@ package struct PostgresStorage: Sendable {
   package let sessions: any SessionRepository
   /// Conversations and messages.
   package let conversations: any ConversationRepository
+  /// What people have said about themselves.
+  package let memories: any MemoryRepository
   /// Submissions of knowledge.
   package let submissions: any SubmissionRepository
   /// Published documents.
@@ -39,6 +41,7 @@ package struct PostgresStorage: Sendable {
     users = PostgresUserRepository(database)
     sessions = PostgresSessionRepository(database)
     conversations = PostgresConversationRepository(database)
+    memories = PostgresMemoryRepository(database)
     submissions = PostgresSubmissionRepository(database)
     documents = PostgresDocumentRepository(database)
     jobQueue = PostgresJobQueue(database)

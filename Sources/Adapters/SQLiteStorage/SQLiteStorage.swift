@@ -11,6 +11,8 @@ package struct SQLiteStorage: Sendable {
   package let sessions: any SessionRepository
   /// Conversations and messages.
   package let conversations: any ConversationRepository
+  /// What people have said about themselves.
+  package let memories: any MemoryRepository
   /// Submissions of knowledge.
   package let submissions: any SubmissionRepository
   /// Published documents.
@@ -50,6 +52,7 @@ package struct SQLiteStorage: Sendable {
     users = SQLiteUserRepository(database)
     sessions = SQLiteSessionRepository(database)
     conversations = SQLiteConversationRepository(database)
+    memories = SQLiteMemoryRepository(database)
     submissions = SQLiteSubmissionRepository(database)
     documents = SQLiteDocumentRepository(database)
     jobQueue = SQLiteJobQueue(database)

@@ -49,7 +49,8 @@ extension StorageFailure {
   /// What callers know a unique column as; SQLite's message ends in the column: `UNIQUE constraint failed: users.id`.
   private static let names: [(column: String, name: String)] = [
     ("users.email", "email"), ("users.id", "user"), ("sessions.token_hash", "token"), ("sessions.id", "session"),
-    ("conversations.id", "conversation"), ("chat_messages.id", "message"), ("knowledge_submissions.id", "submission"),
+    ("conversations.id", "conversation"), ("user_memories.id", "memory"), ("chat_messages.id", "message"),
+    ("knowledge_submissions.id", "submission"),
     ("documents.id", "document"), ("documents.organization_id", "source"), ("document_revisions.id", "revision"),
     ("document_revisions.document_id", "revision"), ("document_chunks.id", "chunk"),
     ("document_chunks.revision_row_id", "chunk"), ("ingestion_jobs.id", "job"),

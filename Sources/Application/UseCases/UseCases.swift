@@ -41,6 +41,8 @@ package struct GatewayUseCases: Sendable {
   package let accounts: ManageAccounts
   /// Makes, reads, renames and deletes conversations.
   package let conversations: ManageConversations
+  /// Keeps what people have said about themselves.
+  package let memories: ManageMemories
   /// Offers knowledge.
   package let submit: SubmitKnowledge
   /// Lists submissions and decides on them.
@@ -69,6 +71,7 @@ package struct GatewayUseCases: Sendable {
     sessions = ManageSessions(sessions: world.sessions, clock: clock)
     accounts = ManageAccounts(users: world.users, clock: clock)
     conversations = ManageConversations(conversations: world.conversations, makeID: makeID, clock: clock)
+    memories = ManageMemories(memories: world.memories, makeID: makeID, clock: clock)
     submit = SubmitKnowledge(
       submissions: world.submissions, documents: world.documents, fetcher: world.fetcher,
       maximumBytes: settings.maximumSubmissionBytes, makeID: makeID, clock: clock)
@@ -125,7 +128,8 @@ package struct IntelligenceUseCases: Sendable {
     let follow = FollowReply(
       log: world.replies, signals: replySignals, settings: settings.desk, makeID: makeID, clock: clock)
     let write = WriteReply(
-      conversations: world.conversations, models: world.models, search: search, counter: world.counter,
+      conversations: world.conversations, memories: world.memories, models: world.models, search: search,
+      counter: world.counter,
       settings: settings.reply, replies: activeReplies, desk: desk, follow: follow, makeID: makeID, clock: clock)
     streamChat = StreamChat(conversations: world.conversations, makeID: makeID, clock: clock, write: write)
     regenerate = RegenerateMessage(conversations: world.conversations, write: write)

@@ -8,6 +8,8 @@ package struct World: Sendable {
   package var sessions: any SessionRepository
   /// The conversations.
   package var conversations: any ConversationRepository
+  /// What people have said about themselves.
+  package var memories: any MemoryRepository
   /// The submissions.
   package var submissions: any SubmissionRepository
   /// The documents.
@@ -46,6 +48,7 @@ package struct World: Sendable {
   /// Makes a world of its parts.
   package init(
     users: any UserRepository, sessions: any SessionRepository, conversations: any ConversationRepository,
+    memories: any MemoryRepository,
     submissions: any SubmissionRepository, documents: any DocumentRepository, jobQueue: any JobQueue,
     jobs: any JobRepository, passages: any PassageIndex, replies: any ReplyLog, outbox: any EventOutbox,
     models: LanguageModelRegistry, embedder: CurrentEmbedder, counter: any TokenCounter, extractor: any TextExtractor,
@@ -55,6 +58,7 @@ package struct World: Sendable {
     self.users = users
     self.sessions = sessions
     self.conversations = conversations
+    self.memories = memories
     self.submissions = submissions
     self.documents = documents
     self.jobQueue = jobQueue
@@ -82,6 +86,8 @@ package struct GatewayWorld: Sendable {
   package var sessions: any SessionRepository
   /// The conversations.
   package var conversations: any ConversationRepository
+  /// What people have said about themselves.
+  package var memories: any MemoryRepository
   /// The submissions.
   package var submissions: any SubmissionRepository
   /// The documents.
@@ -106,6 +112,7 @@ package struct GatewayWorld: Sendable {
   /// Makes a world of its parts.
   package init(
     users: any UserRepository, sessions: any SessionRepository, conversations: any ConversationRepository,
+    memories: any MemoryRepository,
     submissions: any SubmissionRepository, documents: any DocumentRepository, jobs: any JobRepository,
     outbox: any EventOutbox, intelligence: any Intelligence, fetcher: any ContentFetcher,
     hasher: any PasswordHasher, secrets: any SecretGenerator, makeID: IDGenerator, clock: WallClock
@@ -113,6 +120,7 @@ package struct GatewayWorld: Sendable {
     self.users = users
     self.sessions = sessions
     self.conversations = conversations
+    self.memories = memories
     self.submissions = submissions
     self.documents = documents
     self.jobs = jobs
@@ -130,6 +138,8 @@ package struct GatewayWorld: Sendable {
 package struct IntelligenceWorld: Sendable {
   /// The conversations.
   package var conversations: any ConversationRepository
+  /// What people have said about themselves.
+  package var memories: any MemoryRepository
   /// The submissions.
   package var submissions: any SubmissionRepository
   /// The queue, for workers.
@@ -159,13 +169,15 @@ package struct IntelligenceWorld: Sendable {
 
   /// Makes a world of its parts.
   package init(
-    conversations: any ConversationRepository, submissions: any SubmissionRepository, jobQueue: any JobQueue,
+    conversations: any ConversationRepository, memories: any MemoryRepository,
+    submissions: any SubmissionRepository, jobQueue: any JobQueue,
     passages: any PassageIndex, replies: any ReplyLog, models: LanguageModelRegistry, embedder: CurrentEmbedder,
     counter: any TokenCounter,
     extractor: any TextExtractor, fetcher: any ContentFetcher, secrets: any SecretGenerator, makeID: IDGenerator,
     clock: WallClock
   ) {
     self.conversations = conversations
+    self.memories = memories
     self.submissions = submissions
     self.jobQueue = jobQueue
     self.passages = passages
@@ -185,7 +197,8 @@ extension World {
   /// The part of the half that is never public.
   package var intelligence: IntelligenceWorld {
     var world = IntelligenceWorld(
-      conversations: conversations, submissions: submissions, jobQueue: jobQueue, passages: passages, replies: replies,
+      conversations: conversations, memories: memories, submissions: submissions, jobQueue: jobQueue,
+      passages: passages, replies: replies,
       models: models, embedder: embedder, counter: counter, extractor: extractor, fetcher: fetcher, secrets: secrets,
       makeID: makeID,
       clock: clock)
@@ -196,7 +209,8 @@ extension World {
   /// The part of the public half.
   package func gateway(calling intelligence: any Intelligence) -> GatewayWorld {
     GatewayWorld(
-      users: users, sessions: sessions, conversations: conversations, submissions: submissions, documents: documents,
+      users: users, sessions: sessions, conversations: conversations, memories: memories, submissions: submissions,
+      documents: documents,
       jobs: jobs, outbox: outbox, intelligence: intelligence, fetcher: fetcher, hasher: hasher, secrets: secrets,
       makeID: makeID, clock: clock)
   }

@@ -39,8 +39,9 @@ struct Assembly: Sendable {
       let slot = CurrentEmbedder { embedder.embedder }
       let extractive = ExtractiveLanguageModel(embedder: slot, counter: embedder)
       let clock = WallClock.system
-      let world = World(
+      var world = World(
         users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
+        memories: storage.memories,
         submissions: storage.submissions, documents: storage.documents,
         jobQueue: ObservedJobQueue(queue: storage.jobQueue, logger: logger), jobs: storage.jobs,
         passages: storage.passages, replies: storage.replies, outbox: storage.outbox,
@@ -49,6 +50,9 @@ struct Assembly: Sendable {
         fetcher: HTTPContentFetcher(policy: policy, client: client),
         hasher: try hasher(configuration),
         secrets: SystemSecretGenerator(), makeID: .uuidVersion7(clock: clock), clock: clock)
+      world.reranker = try configuration.retrieval.reranker.map {
+        try Providers.reranker($0, client: client, logger: logger)
+      }
       return Assembly(
         configuration: configuration, useCases: UseCases(world, settings(configuration)), world: world,
         embedder: embedder, storage: storage, client: client, providers: providers)
@@ -81,8 +85,10 @@ struct Assembly: Sendable {
     settings.maximumSubmissionBytes = max(configuration.limits.uploadBody, configuration.limits.submissionBody)
     settings.search.fusionDepth = configuration.retrieval.depth
     settings.search.steps = steps(configuration.retrieval)
+    if let reranker = configuration.retrieval.reranker { settings.search.rerankDepth = reranker.depth }
     settings.reply.maximumSources = configuration.chat.maximumSources
     settings.reply.sourceTokens = configuration.chat.contextTokens
+    settings.reply.neighbours = configuration.chat.neighbours
     settings.desk.window = configuration.chat.resumeWindow / .seconds(1)
     settings.desk.maximumReplies = configuration.chat.maximumResumable
     settings.desk.maximumPerOwner = configuration.chat.maximumResumablePerUser

@@ -24,6 +24,7 @@ struct GatewayAssembly: Sendable {
       let clock = WallClock.system
       let world = GatewayWorld(
         users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
+        memories: storage.memories,
         submissions: storage.submissions, documents: storage.documents, jobs: storage.jobs, outbox: storage.outbox,
         intelligence: intelligence,
         fetcher: HTTPContentFetcher(policy: try EgressPolicy(allow: configuration.egressAllowed), client: client),

@@ -1,7 +1,9 @@
 import Application
+import AsyncHTTPClient
 import Domain
 import LanguageModels
 import Logging
+import NIOCore
 import Settings
 
 /// Language models from configuration.
@@ -53,6 +55,21 @@ enum Providers {
         name: target.name, dialect: dialect, baseURL: target.baseURL, model: target.model, keys: try keys(target),
         timeouts: timeouts),
       logger: logger)
+  }
+
+  /// The client of a reranker.
+  static func reranker(
+    _ reranker: ServerConfiguration.Reranker, client: HTTPClient, logger: Logger
+  ) throws -> any Reranker {
+    let key = reranker.apiKey.map { ProviderKey($0.reveal()) }
+    if case .some(nil) = key {
+      throw CommandFailure(.usage, "retrieval.reranker.apiKey holds a character that no key has")
+    }
+    let milliseconds = Int64(reranker.timeout / .milliseconds(1))
+    return HTTPReranker(
+      HTTPReranker.Configuration(
+        baseURL: reranker.baseURL, model: reranker.model, key: key ?? nil, timeout: .milliseconds(milliseconds)),
+      client: client, logger: logger)
   }
 
   private static func keys(_ target: ModelTarget) throws -> any ProviderKeySource {

@@ -10,6 +10,7 @@ struct Storage: Sendable {
   let users: any UserRepository
   let sessions: any SessionRepository
   let conversations: any ConversationRepository
+  let memories: any MemoryRepository
   let submissions: any SubmissionRepository
   let documents: any DocumentRepository
   let jobQueue: any JobQueue
@@ -49,6 +50,7 @@ struct Storage: Sendable {
     users = storage.users
     sessions = storage.sessions
     conversations = storage.conversations
+    memories = storage.memories
     submissions = storage.submissions
     documents = storage.documents
     jobQueue = storage.jobQueue
@@ -66,6 +68,7 @@ struct Storage: Sendable {
     users = storage.users
     sessions = storage.sessions
     conversations = storage.conversations
+    memories = storage.memories
     submissions = storage.submissions
     documents = storage.documents
     jobQueue = storage.jobQueue
@@ -83,6 +86,7 @@ struct Storage: Sendable {
     users = storage.users
     sessions = storage.sessions
     conversations = storage.conversations
+    memories = storage.memories
     submissions = storage.submissions
     documents = storage.documents
     jobQueue = storage.jobQueue

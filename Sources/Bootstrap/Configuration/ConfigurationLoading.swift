@@ -287,8 +287,33 @@ extension ServerConfiguration.Retrieval {
     parts = try reader.value("retrieval.parts", .integer(0...16), default: 6)
     partsWeight = try reader.value("retrieval.partsWeight", .number(0...1), default: 0.35)
     diversity = try reader.value("retrieval.diversity", .number(0...1), default: 1)
+    reranker = try ServerConfiguration.Reranker(&reader)
     limit = try reader.value("retrieval.limit", .integer(1...100), default: 10)
     efSearch = try reader.value("retrieval.efSearch", .integer(10...1000), default: 100)
+  }
+}
+
+extension ServerConfiguration.Reranker {
+  /// `nil` where no address is set.
+  fileprivate init?(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
+    let key = "retrieval.reranker"
+    let address = try reader.optional("\(key).baseURL", ModelTarget.address)
+    let name = try reader.optional("\(key).model", .text("the model's name"))
+    apiKey = try reader.optional("\(key).apiKey", .secret("a key, best as \"${env:NAME}\""))
+    timeout = try reader.value(
+      "\(key).timeout", .duration(.milliseconds(10)...(.seconds(60))), default: .seconds(2))
+    depth = try reader.value("\(key).depth", .integer(1...100), default: 50)
+    switch (address, name) {
+    case (let address?, let name?):
+      baseURL = ModelTarget.withoutSlash(address)
+      model = name
+    case (nil, nil): return nil
+    case (nil, _?):
+      throw .missingValue(
+        key: "\(key).baseURL", because: "\(key).model is", accepted: ModelTarget.address.accepted)
+    case (_?, nil):
+      throw .missingValue(key: "\(key).model", because: "\(key).baseURL is", accepted: "the model's name")
+    }
   }
 }
 
@@ -296,6 +321,7 @@ extension ServerConfiguration.Chat {
   fileprivate init(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
     maximumSources = try reader.value("chat.maximumSources", .integer(1...50), default: 6)
     contextTokens = try reader.value("chat.contextTokens", .integer(100...1_000_000), default: 3000)
+    neighbours = try reader.value("chat.neighbours", .integer(0...4), default: 0)
     keepAlive = try reader.value("chat.keepAlive", .duration(.seconds(1)...(.seconds(300))), default: .seconds(15))
     resumeWindow = try reader.value(
       "chat.resumeWindow", .duration(.seconds(2)...(.seconds(3600))), default: .seconds(60))

@@ -150,16 +150,14 @@ extension ModelTarget {
     let key = "models.\(name)"
     try ModelTargets.check(name: name, reader)
     self.name = name
-    let url = SettingForm<String>.text("an address that begins with http:// or https://", where: Self.isHTTP)
     provider = try reader.required("\(key).provider", .choice)
-    var baseURL: String
+    let baseURL: String
     if let standard = provider.standardBaseURL {
-      baseURL = try reader.value("\(key).baseURL", url, default: standard)
+      baseURL = try reader.value("\(key).baseURL", Self.address, default: standard)
     } else {
-      baseURL = try reader.required("\(key).baseURL", url)
+      baseURL = try reader.required("\(key).baseURL", Self.address)
     }
-    while baseURL.hasSuffix("/") { baseURL.removeLast() }
-    self.baseURL = baseURL
+    self.baseURL = Self.withoutSlash(baseURL)
     model = try reader.required("\(key).model", .text("the provider's name of the model"))
     self.key = try Self.key(key, &reader)
     let duration = SettingForm<Duration>.duration(.milliseconds(100)...(.seconds(3600)))
@@ -192,6 +190,14 @@ extension ModelTarget {
         key: key, shown: "a model with several keys", source: reader.fileSource(of: key),
         accepted: "one of apiKey, apiKeyFile and apiKeyCommand")
     }
+  }
+
+  /// An address without slashes at its end.
+  static func withoutSlash(_ address: String) -> String { String(address.reversed().drop { $0 == "/" }.reversed()) }
+
+  /// How an address is written.
+  static var address: SettingForm<String> {
+    .text("an address that begins with http:// or https://", where: isHTTP)
   }
 
   private static func isHTTP(_ text: String) -> Bool {

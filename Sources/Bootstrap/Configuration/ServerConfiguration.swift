@@ -238,10 +238,26 @@ package struct ServerConfiguration: Sendable {
     package let partsWeight: Double
     /// `retrieval.diversity`: what relevance weighs against being unlike what stands before, 0 to 1; 1 for relevance alone.
     package let diversity: Double
+    /// `retrieval.reranker`: a model that judges the best passages anew; `nil` for none.
+    package let reranker: Reranker?
     /// `retrieval.limit`: hits where the client names no number.
     package let limit: Int
     /// `retrieval.efSearch`: candidates that PostgreSQL's vector index looks at.
     package let efSearch: Int
+  }
+
+  /// A model that judges how well passages answer a question.
+  package struct Reranker: Sendable {
+    /// `retrieval.reranker.baseURL`: the address up to and without `/rerank`, without a slash at the end.
+    package let baseURL: String
+    /// `retrieval.reranker.model`: its name there.
+    package let model: String
+    /// `retrieval.reranker.apiKey`.
+    package let apiKey: Secret?
+    /// `retrieval.reranker.timeout`: of one call; then passages stay in the order that they were found in.
+    package let timeout: Duration
+    /// `retrieval.reranker.depth`: how many of the best passages it judges.
+    package let depth: Int
   }
 
   /// How questions are answered.
@@ -250,6 +266,8 @@ package struct ServerConfiguration: Sendable {
     package let maximumSources: Int
     /// `chat.contextTokens`: tokens that those passages may have together.
     package let contextTokens: Int
+    /// `chat.neighbours`: passages before and behind each one that was found which the model gets too, where there is room.
+    package let neighbours: Int
     /// `chat.keepAlive`: a comment goes out on a stream that is idle so long.
     package let keepAlive: Duration
     /// `chat.resumeWindow`: how long a resumable answer can be taken up after its end, or after its last reader has left.

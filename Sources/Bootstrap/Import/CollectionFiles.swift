@@ -31,18 +31,21 @@ enum CollectionFiles {
     try lines(file, as: CollectionDocument.self)
   }
 
-  /// The topics of a collection: `queries.jsonl` with `_id`, `text` and, where there is one, `history`, `qrels.tsv` with query, document and gain.
+  /// The topics of a collection: `queries.jsonl` with `_id`, `text` and, where there are any, `history` and
+  /// `memories`, `qrels.tsv` with query, document and gain.
   static func topics(_ folder: URL) throws(CommandFailure) -> [EvaluateRetrieval.Topic] {
     struct Query: Decodable {
       let _id: String
       let text: String
       let history: [String]?
+      let memories: [String]?
     }
     let queries = try lines(folder.appending(path: "queries.jsonl"), as: Query.self)
     let judgements = try judgements(folder.appending(path: "qrels.tsv"))
     return queries.map {
       EvaluateRetrieval.Topic(
-        id: $0._id, text: $0.text, history: $0.history ?? [], judgements: judgements[$0._id] ?? [:])
+        id: $0._id, text: $0.text, history: $0.history ?? [], memories: $0.memories ?? [],
+        judgements: judgements[$0._id] ?? [:])
     }
   }
 

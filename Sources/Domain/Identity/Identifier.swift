@@ -33,6 +33,8 @@ package typealias SessionID = Identifier<Session>
 package typealias ConversationID = Identifier<Conversation>
 /// Names a message of a conversation.
 package typealias MessageID = Identifier<ChatMessage>
+/// Names a memory.
+package typealias MemoryID = Identifier<UserMemory>
 /// Names a submission of knowledge.
 package typealias SubmissionID = Identifier<KnowledgeSubmission>
 /// Names a document.

@@ -72,6 +72,7 @@ struct OpenStorage: Sendable {
   let users: any UserRepository
   let sessions: any SessionRepository
   let conversations: any ConversationRepository
+  let memories: any MemoryRepository
   let submissions: any SubmissionRepository
   let documents: any DocumentRepository
   let jobQueue: any JobQueue
@@ -85,6 +86,7 @@ struct OpenStorage: Sendable {
     users = storage.users
     sessions = storage.sessions
     conversations = storage.conversations
+    memories = storage.memories
     submissions = storage.submissions
     documents = storage.documents
     jobQueue = storage.jobQueue
@@ -98,6 +100,7 @@ struct OpenStorage: Sendable {
     users = storage.users
     sessions = storage.sessions
     conversations = storage.conversations
+    memories = storage.memories
     submissions = storage.submissions
     documents = storage.documents
     jobQueue = storage.jobQueue
@@ -111,6 +114,7 @@ struct OpenStorage: Sendable {
     users = storage.users
     sessions = storage.sessions
     conversations = storage.conversations
+    memories = storage.memories
     submissions = storage.submissions
     documents = storage.documents
     jobQueue = storage.jobQueue

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from conftest import Server
 
 EMAIL, PASSWORD = "grace@example.com", "correct horse battery"
-VIEWS = ["chat", "documents", "submit", "submissions", "review"]
+VIEWS = ["chat", "documents", "memories", "submit", "submissions", "review"]
 READY = {
-    "chat": "What do you want to know?", "documents": "Documents", "submit": "Submit knowledge",
+    "chat": "What do you want to know?", "documents": "Documents", "memories": "About me", "submit": "Submit knowledge",
     "submissions": "All submissions", "review": "Review",
 }
 
@@ -203,3 +203,17 @@ def test_the_menu_of_a_narrow_screen_works_from_the_keyboard(
     page.get_by_role("link", name="Documents").press("Enter")
     expect(page.get_by_role("heading", name="Documents", exact=True)).to_be_visible()
     expect(menu).to_have_attribute("aria-expanded", "false")
+
+
+def test_a_memory_is_added_kept_and_forgotten(server: Server, page: Page, admin: str) -> None:
+    sign_in(page, server, "memories")
+    expect(page.get_by_text("Nothing yet")).to_be_visible()
+    page.get_by_label("One sentence about you").fill("I work in <b>Zürich</b>")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_text("I work in <b>Zürich</b>")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("I work in <b>Zürich</b>")).to_be_visible()
+    page.get_by_role("button", name="Forget: I work in <b>Zürich</b>").click()
+    expect(page.get_by_text("Nothing yet")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("Nothing yet")).to_be_visible()

@@ -60,3 +60,26 @@ struct FollowUpQuestionTests {
     #expect(standalone(whole.count - 1) == question)
   }
 }
+
+@Suite("Questions that speak of the asker")
+struct AskerContextTests {
+  @Test(
+    "first persons and here do, others do not",
+    arguments: [
+      ("How many days of leave do I get?", true), ("What’s our policy?", true),
+      ("Which holidays are there here?", true),
+      ("Who is I. Newton?", true), ("How is a wing built?", false), ("", false),
+    ])
+  func speaks(_ question: String, _ speaks: Bool) { #expect(AskerContext.speaksOfAsker(question) == speaks) }
+
+  @Test("the memories that share words with the question come first, then the newest; two at most")
+  func expansions() {
+    let memories = ["I like tea", "I am an intern", "My leave begins in May"]
+    let question = "How much leave do I have?"
+    #expect(
+      AskerContext.expansions(of: question, by: memories)
+        == ["My leave begins in May \(question)", "I like tea \(question)"])
+    #expect(AskerContext.expansions(of: "How is leave counted?", by: memories).isEmpty)
+    #expect(AskerContext.expansions(of: question, by: []).isEmpty)
+  }
+}

@@ -13,7 +13,7 @@ enum ConstraintNames {
   ]
 
   private static let prefixes: [(prefix: String, name: String)] = [
-    ("users_", "user"), ("sessions_", "session"), ("conversations_", "conversation"),
+    ("users_", "user"), ("sessions_", "session"), ("conversations_", "conversation"), ("user_memories_", "memory"),
     ("chat_messages_", "message"), ("chat_replies_", "reply"), ("chat_reply_events_", "event"),
     ("knowledge_submissions_", "submission"), ("submission_payloads_", "submission"),
     ("document_revisions_", "revision"), ("document_chunks_", "chunk"), ("documents_", "document"),

@@ -10,6 +10,10 @@ package struct WriteReply: Sendable {
     package var maximumSources = 8
     /// The tokens of those passages together.
     package var sourceTokens = 2_000
+    /// How many passages before and behind each of the best a model gets as well, where there is room.
+    package var neighbours = 0
+    /// How many of the asker's memories a model gets at most, the newest.
+    package var maximumMemories = 20
     /// The tokens of the history that a model gets.
     package var historyTokens = 2_000
     /// The most tokens of a reply; `nil` leaves it to the model.
@@ -22,6 +26,7 @@ package struct WriteReply: Sendable {
   }
 
   let conversations: any ConversationRepository
+  let memories: any MemoryRepository
   let models: LanguageModelRegistry
   let search: SearchKnowledge
   let counter: any TokenCounter
@@ -41,6 +46,9 @@ package struct WriteReply: Sendable {
     let model: any LanguageModel
     let asOf: Date?
     let filters: SearchFilters
+
+    /// What was asked above the question, oldest first.
+    var earlierQuestions: [String] { history.filter { $0.role == .user }.map(\.content) }
   }
 
   /// The model of a name.
@@ -93,15 +101,19 @@ package struct WriteReply: Sendable {
           .started(
             conversationID: question.conversationID, messageID: draft.id, userMessageID: question.id,
             model: model.name))
+        let memories = try await memories(of: caller)
         let query = SearchKnowledge.Query(
           text: String(question.content.prefix(SearchKnowledge.Query.maximumLength)),
-          limit: settings.maximumSources * 3, filters: order.filters, asOf: order.asOf)
-        let hits = try await search(query, caller)
+          limit: min(settings.maximumSources * 3, SearchKnowledge.Query.maximumHits), filters: order.filters,
+          asOf: order.asOf, history: order.earlierQuestions, memories: memories)
+        let hits = try await search.withNeighbours(
+          try await search(query, caller), of: settings.maximumSources, reach: settings.neighbours, caller)
         let sources = ContextPacker.pack(
           hits, budget: settings.sourceTokens, maximumSources: settings.maximumSources, counter: counter)
         draft.setSources(sources)
         try await emit(.sources(sources))
-        return .success(try await generate(draft, order, sources: sources, emit: emit))
+        return .success(
+          try await generate(draft, order, sources: sources, memories: memories, emit: emit))
       } catch {
         return .failure(error)
       }
@@ -116,16 +128,27 @@ package struct WriteReply: Sendable {
     try await finish(draft, result, wasCancelledByID: work.isCancelled && !Task.isCancelled, emit: emit)
   }
 
+  /// What the asker has said about themselves, the newest first.
+  private func memories(of caller: Principal) async throws(UseCaseFailure) -> [String] {
+    guard settings.maximumMemories > 0 else { return [] }
+    return try await storing("memory") { () async throws(StorageFailure) in
+      try await memories.memories(of: caller.owner, page: PageRequest(size: settings.maximumMemories))
+    }.items.map(\.content)
+  }
+
   private func generate(
-    _ draft: ReplyDraft, _ order: Order, sources: [Source], emit: @escaping ChatEmitter
+    _ draft: ReplyDraft, _ order: Order, sources: [Source], memories: [String], emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) -> ReplyEnd {
     let messages = PromptComposer.compose(
-      history: order.history, question: draft.question.content, sources: sources, historyBudget: settings.historyTokens,
-      counter: counter
+      memories: memories, history: order.history, question: draft.question.content, sources: sources,
+      historyBudget: settings.historyTokens, counter: counter
     ).map { ModelMessage(role: $0.role, content: $0.content) }
     draft.setPrompt(messages.map(\.content).joined(separator: "\n"))
+    // The built-in model reads the question by itself, without the messages.
+    let question = FollowUpQuestion.standalone(
+      draft.question.content, after: order.earlierQuestions, maximumLength: StreamChat.Command.maximumLength)
     let request = ModelRequest(
-      messages: messages, question: draft.question.content, sources: sources, maximumTokens: settings.replyTokens)
+      messages: messages, question: question, sources: sources, maximumTokens: settings.replyTokens)
     let limit = limit(of: order.reply)
     do throws(ModelFailure) {
       return try await order.model.reply(to: request) { part throws(ModelFailure) in

@@ -10,11 +10,16 @@ package struct EvaluateRetrieval: Sendable {
     package let text: String
     /// The questions asked before it in the same conversation, oldest first.
     package let history: [String]
+    /// What the asker has said about themselves.
+    package let memories: [String]
     /// The gain of each relevant document, by the document's source.
     package let judgements: [String: Double]
 
     /// Makes a topic.
-    package init(id: String, text: String, history: [String] = [], judgements: [String: Double]) {
+    package init(
+      id: String, text: String, history: [String] = [], memories: [String] = [], judgements: [String: Double]
+    ) {
+      self.memories = memories
       self.id = id
       self.text = text
       self.history = history
@@ -61,7 +66,7 @@ package struct EvaluateRetrieval: Sendable {
   ) async throws(UseCaseFailure) -> [Outcome] {
     var outcomes: [Outcome] = []
     for topic in topics where !topic.judgements.isEmpty {
-      let query = SearchKnowledge.Query(text: topic.text, mode: mode, history: topic.history)
+      let query = SearchKnowledge.Query(text: topic.text, mode: mode, history: topic.history, memories: topic.memories)
       let start = clock.now
       _ = try await search(query, caller)
       let seconds = (clock.now - start) / .seconds(1)

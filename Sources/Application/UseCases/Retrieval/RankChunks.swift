@@ -8,25 +8,27 @@ struct RankChunks: Sendable {
 
   /// The best chunks, best first.
   ///
-  /// - Parameter limit: how many at most.
+  /// - Parameters:
+  ///   - expansions: the question in other words, which hybrid search looks for as parts of it.
+  ///   - limit: how many at most.
   func callAsFunction(
-    _ text: String, _ mode: SearchMode, in scope: SearchScope, limit: Int
+    _ text: String, withMemories expansions: [String], _ mode: SearchMode, in scope: SearchScope, limit: Int
   ) async throws(UseCaseFailure) -> [ScoredChunk] {
     switch mode {
     case .lexical: return try await lexical(text, scope, limit: limit)
     case .semantic:
       let (question, model) = try await required([text])
       return try await semantic(question[0], model, scope, limit: limit)
-    case .hybrid: return try await hybrid(text, scope, limit: limit)
+    case .hybrid: return try await hybrid(text, expansions, scope, limit: limit)
     }
   }
 
   /// By both; by words alone while there is no embedder, or when it fails.
   private func hybrid(
-    _ text: String, _ scope: SearchScope, limit: Int
+    _ text: String, _ expansions: [String], _ scope: SearchScope, limit: Int
   ) async throws(UseCaseFailure) -> [ScoredChunk] {
     let depth = max(settings.fusionDepth, min(2 * limit, SearchKnowledge.Settings.maximumDepth))
-    let texts = [text] + QuestionParts.of(text, maximum: settings.steps.maximumParts)
+    let texts = [text] + QuestionParts.of(text, maximum: settings.steps.maximumParts) + expansions
     guard let (questions, model) = try await embedded(texts) else {
       return try await lexical(text, scope, limit: limit)
     }

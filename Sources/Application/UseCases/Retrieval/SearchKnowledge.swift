@@ -36,14 +36,18 @@ package struct SearchKnowledge: Sendable {
     /// The questions that were asked before it in the same conversation, oldest first; what it refers to is searched for
     /// as well. See ``FollowUpQuestion``.
     package let history: [String]
+    /// What the asker has said about themselves, the newest first; a question that speaks of the asker is searched for with
+    /// it as well. See ``AskerContext``.
+    package let memories: [String]
 
     /// Makes a query.
     package init(
       text: String, mode: SearchMode = .hybrid, limit: Int = defaultHits, filters: SearchFilters = SearchFilters(),
-      asOf: Date? = nil, history: [String] = []
+      asOf: Date? = nil, history: [String] = [], memories: [String] = []
     ) {
       self.text = text
       self.history = history
+      self.memories = memories
       self.mode = mode
       self.limit = limit
       self.filters = filters
@@ -96,6 +100,28 @@ package struct SearchKnowledge: Sendable {
     return Array(hits.prefix(depth))
   }
 
+  /// The hits with the passages that stand next to the best of them, which come behind those: what a passage that was
+  /// found leaves open may be said in the next.
+  ///
+  /// - Parameters:
+  ///   - count: how many of the hits get their neighbours.
+  ///   - reach: how far those stand off; 0 adds none.
+  func withNeighbours(
+    _ hits: [SearchHit], of count: Int, reach: Int, _ caller: Principal
+  ) async throws(UseCaseFailure) -> [SearchHit] {
+    guard reach > 0 else { return hits }
+    let best = hits.prefix(count)
+    let neighbours = try await storing("passage") { () async throws(StorageFailure) in
+      try await index.neighbours(of: best.map(\.passage.chunk.id), reach: reach, in: caller.organizationID)
+    }
+    var known = Set(hits.map(\.passage.chunk.id))
+    let added = best.flatMap { hit in
+      (neighbours[hit.passage.chunk.id] ?? []).filter { known.insert($0.chunk.id).inserted }
+        .map { SearchHit(passage: $0, score: hit.score) }
+    }
+    return best + added + hits.dropFirst(count)
+  }
+
   private func ranking(_ query: Query, depth: Int, _ caller: Principal) async throws(UseCaseFailure) -> [ScoredChunk] {
     let text = query.text.trimmingWhitespace()
     guard !text.isEmpty else { throw .invalid("query must not be empty") }
@@ -108,7 +134,9 @@ package struct SearchKnowledge: Sendable {
       organizationID: caller.organizationID, asOf: query.asOf, filters: query.filters)
     let rank = RankChunks(index: index, embedder: embedder, settings: settings)
     let question = FollowUpQuestion.standalone(text, after: query.history, maximumLength: Query.maximumLength)
-    return try await rank(question, query.mode, in: scope, limit: depth)
+    return try await rank(
+      question, withMemories: AskerContext.expansions(of: question, by: query.memories), query.mode, in: scope,
+      limit: depth)
   }
 
   /// The hits as the reranker orders them; `nil` when it fails.

@@ -1,3 +1,4 @@
+import Domain
 import FoundationEssentials
 import SwiftProtobuf
 import Testing
@@ -32,7 +33,7 @@ struct FuzzTests {
   private static func run(
     child: Int, _ targets: [FuzzTarget]
   ) async -> (inputs: Int, decoded: Int, failures: [String]) {
-    var generator = SplitMix(seed: seed &+ UInt64(child))
+    var generator = SplitMix64(seed: seed &+ UInt64(child))
     var failures: [String] = []
     var decoded = 0
     let count = total / children

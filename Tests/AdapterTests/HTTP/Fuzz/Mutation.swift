@@ -1,3 +1,5 @@
+import Domain
+
 /// Changes valid inputs into ones that may not be.
 enum Mutation: CaseIterable {
   case bitFlips, truncation, splice, lengthField, repetition, byteValues, deletion
@@ -11,7 +13,7 @@ enum Mutation: CaseIterable {
   ]
 
   /// Applies one to four mutations.
-  static func apply(to bytes: [UInt8], others: [[UInt8]], using generator: inout SplitMix) -> [UInt8] {
+  static func apply(to bytes: [UInt8], others: [[UInt8]], using generator: inout SplitMix64) -> [UInt8] {
     var bytes = bytes
     for _ in 0...Int(generator.next() % 4) {
       let mutation = allCases[Int(generator.next() % UInt64(allCases.count))]
@@ -20,7 +22,7 @@ enum Mutation: CaseIterable {
     return bytes
   }
 
-  private func change(_ bytes: inout [UInt8], _ others: [[UInt8]], _ generator: inout SplitMix) {
+  private func change(_ bytes: inout [UInt8], _ others: [[UInt8]], _ generator: inout SplitMix64) {
     func below(_ bound: Int) -> Int { bound <= 0 ? 0 : Int(generator.next() % UInt64(bound)) }
     guard !bytes.isEmpty else {
       bytes.append(UInt8(truncatingIfNeeded: generator.next()))

@@ -21,6 +21,7 @@ struct WireWorld: Sendable {
     useCases = UseCases(
       World(
         users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
+        memories: storage.memories,
         submissions: storage.submissions, documents: storage.documents, jobQueue: storage.jobQueue,
         jobs: storage.jobs, passages: storage.passages, replies: replies, outbox: storage.outbox,
         models: LanguageModelRegistry(models: [model], defaultName: model.name), embedder: CurrentEmbedder { nil },

@@ -1,3 +1,4 @@
+import Domain
 import Contract
 import FoundationEssentials
 import Testing
@@ -6,7 +7,7 @@ import Testing
 
 struct GzipTests {
   private static func samples() -> [[UInt8]] {
-    var generator = SplitMix(seed: 7)
+    var generator = SplitMix64(seed: 7)
     return [
       [], [0], Array("hello".utf8), [UInt8](repeating: 65, count: 1 << 20),
       (0..<200_000).map { _ in UInt8.random(in: 0...255, using: &generator) },
