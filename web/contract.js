@@ -15,6 +15,8 @@ export function sourceOf(wire) {
     text: wire.text ?? '',
     startOffset: Number(wire.startOffset ?? 0),
     endOffset: Number(wire.endOffset ?? 0),
+    startPage: Number(wire.startPage ?? 0),
+    endPage: Number(wire.endPage ?? 0),
     submittedBy: wire.submittedBy ?? '',
     approvedBy: wire.approvedBy ?? '',
   };

@@ -24,6 +24,12 @@ export function count(number, one, many = `${one}s`) {
   return `${number.toLocaleString()} ${number === 1 ? one : many}`;
 }
 
+/** The pages that a passage lies on: "p. 3" or "pp. 3–4"; nothing for formats without pages. */
+export function pages({ startPage, endPage }) {
+  if (!startPage) return '';
+  return endPage > startPage ? `pp. ${startPage}–${endPage}` : `p. ${startPage}`;
+}
+
 export function bytes(number) {
   if (number < 1024) return count(number, 'byte');
   const [value, unit] = number < 1024 * 1024 ? [number / 1024, 'KB'] : [number / 1024 / 1024, 'MB'];

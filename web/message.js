@@ -1,7 +1,7 @@
 // One message of a conversation: a question as it was typed, an answer as Markdown with citation markers.
 
 import { announce, el, fill, iconButton } from './dom.js';
-import { count } from './format.js';
+import { count, pages } from './format.js';
 import { MarkdownStream, markdownNodes } from './markdown.js';
 import { provenance } from './source-panel.js';
 
@@ -89,9 +89,10 @@ class Message extends HTMLElement {
       citation: (marker) => {
         const [source] = this.#spansOf(marker);
         if (!source) return null;
+        const cited = [source.title, pages(source)].filter(Boolean).join(', ');
         const node = el('button', {
-          class: 'citation', type: 'button', 'data-marker': marker, title: source.title,
-          'aria-label': `Source ${marker}: ${source.title}`,
+          class: 'citation', type: 'button', 'data-marker': marker, title: cited,
+          'aria-label': `Source ${marker}: ${cited}`,
           on: { click: () => this.#open(this.#spansOfMention(marker, node), node) },
         }, `${marker}`);
         return node;

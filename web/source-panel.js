@@ -4,12 +4,14 @@
 import { el, fill, icon, iconButton } from './dom.js';
 import { addressOf } from './router.js';
 import { rangesText } from './passage.js';
+import { pages } from './format.js';
 
 const wide = matchMedia('(min-width: 70rem)');
 
+/** Where in its file a source stands, and who answers for it. */
 export function provenance(source) {
   const { submittedBy, approvedBy } = source;
-  return [submittedBy && `Submitted by ${submittedBy}`, approvedBy && `approved by ${approvedBy}`]
+  return [pages(source), submittedBy && `Submitted by ${submittedBy}`, approvedBy && `approved by ${approvedBy}`]
     .filter(Boolean).join(' · ');
 }
 
@@ -40,7 +42,7 @@ class SourcePanel extends HTMLElement {
           el('p', { class: 'eyebrow' }, source.marker ? `Source ${source.marker}` : 'Source'), title),
         iconButton('close', 'Close the source', () => this.close())),
       el('dl', { class: 'provenance' },
-        fact('Submitted by', source.submittedBy), fact('Approved by', source.approvedBy)),
+        fact('Where', pages(source)), fact('Submitted by', source.submittedBy), fact('Approved by', source.approvedBy)),
       passage,
       el('footer', { class: 'row' },
         el('a', { class: 'button', href: address }, icon('document'), 'Open the document'),

@@ -13,6 +13,9 @@ package struct SourceJSON: Codable {
   private let endOffset: Int
   private let submittedBy: String
   private let approvedBy: String
+  // Not there for formats without pages, nor in what was stored before pages were known.
+  private let startPage: Int?
+  private let endPage: Int?
 
   /// Takes a source apart.
   package init(_ source: Source) {
@@ -26,6 +29,8 @@ package struct SourceJSON: Codable {
     endOffset = source.endOffset
     submittedBy = source.submittedBy
     approvedBy = source.approvedBy
+    startPage = source.pages?.first
+    endPage = source.pages?.last
   }
 
   /// The source.
@@ -33,6 +38,6 @@ package struct SourceJSON: Codable {
     Source(
       marker: marker, documentID: DocumentID(documentID), revisionID: RevisionID(revisionID),
       chunkID: ChunkID(chunkID), title: title, text: text, startOffset: startOffset, endOffset: endOffset,
-      submittedBy: submittedBy, approvedBy: approvedBy)
+      submittedBy: submittedBy, approvedBy: approvedBy, pages: PageSpan(first: startPage, last: endPage))
   }
 }

@@ -24,7 +24,8 @@ struct SourceSentence: Sendable {
     Source(
       marker: source.marker, documentID: source.documentID, revisionID: source.revisionID, chunkID: source.chunkID,
       title: source.title, text: text, startOffset: source.startOffset + range.lowerBound,
-      endOffset: source.startOffset + range.upperBound, submittedBy: source.submittedBy, approvedBy: source.approvedBy)
+      endOffset: source.startOffset + range.upperBound, submittedBy: source.submittedBy, approvedBy: source.approvedBy,
+      pages: source.pages)
   }
 
   /// The sentence as it is shown: white space collapsed, a cut marked by `…`, and no bracketed number that would read

@@ -134,14 +134,15 @@ extension Database {
     let statement = try cachedStatement(
       sql: """
         INSERT INTO document_chunks (id, organization_id, revision_row_id, ordinal, start_offset, end_offset, headings,
-          heading_text, text)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+          heading_text, text, start_page, end_page)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """)
     return try chunks.map { chunk in
       try statement.execute(
         arguments: [
           chunk.id.sql, organization.sql, revision, chunk.ordinal, chunk.startOffset, chunk.endOffset,
           try chunk.headings.json(), chunk.headings.joined(separator: "\n").sql, chunk.text.sql,
+          chunk.pages?.first, chunk.pages?.last,
         ])
       return lastInsertedRowID
     }

@@ -187,8 +187,8 @@ extension Database {
 extension Passage {
   /// What is read of a chunk `c` and its revision `r`.
   fileprivate static let columns = """
-    c.id, c.ordinal, c.start_offset, c.end_offset, c.text, c.headings, r.document_id, r.id AS revision_id, r.title,
-    r.submitted_by, r.approved_by, submitter.display_name AS submitter, approver.display_name AS approver
+    c.id, c.ordinal, c.start_offset, c.end_offset, c.text, c.headings, c.start_page, c.end_page, r.document_id,
+    r.id AS revision_id, r.title, r.submitted_by, r.approved_by, submitter.display_name AS submitter, approver.display_name AS approver
     """
 
   /// Joins the people; someone without an account has their id for a name.
@@ -202,7 +202,8 @@ extension Passage {
     self.init(
       chunk: DocumentChunk(
         id: try row.id("id"), ordinal: try row.value("ordinal"), startOffset: try row.value("start_offset"),
-        endOffset: try row.value("end_offset"), text: try row.value("text"), headings: try row.json("headings")),
+        endOffset: try row.value("end_offset"), text: try row.value("text"), headings: try row.json("headings"),
+        pages: PageSpan(first: try row.optional("start_page"), last: try row.optional("end_page"))),
       documentID: try row.id("document_id"), revisionID: try row.id("revision_id"), title: try row.value("title"),
       submittedBy: try row.optional("submitter") ?? row.id("submitted_by", of: User.self).description,
       approvedBy: try row.optional("approver") ?? row.id("approved_by", of: User.self).description)

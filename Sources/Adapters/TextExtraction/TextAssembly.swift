@@ -4,6 +4,7 @@ import Domain
 struct TextAssembly {
   private var text = ""
   private(set) var blocks: [TextBlock] = []
+  private var pageStarts: [Int] = []
 
   /// The UTF-8 bytes so far.
   var byteCount: Int { text.utf8.count }
@@ -33,7 +34,10 @@ struct TextAssembly {
     blocks.append(TextBlock(kind: kind, range: start..<text.utf8.count))
   }
 
-  /// Adds another text's blocks.
+  /// Says that what is added from here on stands on the next page.
+  mutating func beginPage() { pageStarts.append(byteCount) }
+
+  /// Adds another text's blocks, without its pages.
   mutating func add(_ other: ExtractedText) {
     guard !other.blocks.isEmpty else { return }
     if !blocks.isEmpty { text += "\n\n" }
@@ -47,6 +51,6 @@ struct TextAssembly {
   /// The text with its blocks.
   func extracted(title: String?) -> ExtractedText {
     let line = title.map(TextCleaner.cleanLine)
-    return ExtractedText(text: text, title: line?.isEmpty == false ? line : nil, blocks: blocks)
+    return ExtractedText(text: text, title: line?.isEmpty == false ? line : nil, blocks: blocks, pageStarts: pageStarts)
   }
 }

@@ -41,9 +41,10 @@ struct AskCommand: AsyncParsableCommand {
     terminal.line()
     for citation in citations {
       let source = citation.source
+      let pages = source.pages.map { ", \($0.label)" } ?? ""
       terminal.line(
         terminal.dim(
-          "[\(source.marker)] \(source.title), bytes \(source.startOffset)..<\(source.endOffset) of document "
+          "[\(source.marker)] \(source.title)\(pages), bytes \(source.startOffset)..<\(source.endOffset) of document "
             + "\(source.documentID); submitted by \(source.submittedBy), approved by \(source.approvedBy)"))
     }
   }

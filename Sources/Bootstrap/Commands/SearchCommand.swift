@@ -29,8 +29,9 @@ struct SearchCommand: AsyncParsableCommand {
       if hits.isEmpty { terminal.message("nothing was found") }
       for (index, hit) in hits.enumerated() {
         let chunk = hit.passage.chunk
+        let pages = chunk.pages.map { ", \($0.label)" } ?? ""
         terminal.line(
-          terminal.bold("\(index + 1). \(hit.passage.title)")
+          terminal.bold("\(index + 1). \(hit.passage.title)\(pages)")
             + terminal.dim("  \(hit.passage.documentID) \(chunk.startOffset)..<\(chunk.endOffset)"))
         let words = chunk.text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
         terminal.line("   " + (words.count > 300 ? words.prefix(299) + "…" : words))

@@ -63,7 +63,8 @@ package struct TextChunker: Sendable {
             startOffset: range.lowerBound,
             endOffset: range.upperBound,
             text: String(decoding: measured.bytes[range], as: UTF8.self),
-            headings: section.headings
+            headings: section.headings,
+            pages: text.pages(of: range)
           )
         )
       }

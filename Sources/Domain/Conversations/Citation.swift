@@ -20,11 +20,13 @@ package struct Source: Hashable, Sendable {
   package let submittedBy: String
   /// Who approved it: a display name.
   package let approvedBy: String
+  /// The pages that the passage lies on, and a quote of it on one or more of them; `nil` for formats without pages.
+  package let pages: PageSpan?
 
   /// Makes a source of its parts.
   package init(
     marker: Int, documentID: DocumentID, revisionID: RevisionID, chunkID: ChunkID, title: String, text: String,
-    startOffset: Int, endOffset: Int, submittedBy: String, approvedBy: String
+    startOffset: Int, endOffset: Int, submittedBy: String, approvedBy: String, pages: PageSpan? = nil
   ) {
     self.marker = marker
     self.documentID = documentID
@@ -36,6 +38,7 @@ package struct Source: Hashable, Sendable {
     self.endOffset = endOffset
     self.submittedBy = submittedBy
     self.approvedBy = approvedBy
+    self.pages = pages
   }
 }
 

@@ -100,14 +100,20 @@ package struct DocumentChunk: Hashable, Sendable {
   package let text: String
   /// The headings above it, outermost first.
   package let headings: [String]
+  /// The pages that it lies on; `nil` for formats without pages.
+  package let pages: PageSpan?
 
   /// Makes a chunk of its parts.
-  package init(id: ChunkID, ordinal: Int, startOffset: Int, endOffset: Int, text: String, headings: [String]) {
+  package init(
+    id: ChunkID, ordinal: Int, startOffset: Int, endOffset: Int, text: String, headings: [String],
+    pages: PageSpan? = nil
+  ) {
     self.id = id
     self.ordinal = ordinal
     self.startOffset = startOffset
     self.endOffset = endOffset
     self.text = text
     self.headings = headings
+    self.pages = pages
   }
 }

@@ -39,26 +39,35 @@ package struct ExtractedText: Hashable, Sendable {
   /// The blocks in order, not overlapping; only white space or markup lies between them.
   package let blocks: [TextBlock]
 
-  /// Makes an extracted text; U+0000 is dropped, and the blocks move with what is left.
-  package init(text: String, title: String?, blocks: [TextBlock]) {
+  /// Where each page begins, in UTF-8 bytes, ascending from 0; empty for what has no pages. A page without text begins
+  /// where the next one does.
+  package let pageStarts: [Int]
+
+  /// Makes an extracted text; U+0000 is dropped, and the blocks and pages move with what is left.
+  package init(text: String, title: String?, blocks: [TextBlock], pageStarts: [Int] = []) {
     self.title = title.map(NullCharacter.dropped(from:))
     guard NullCharacter.isIn(text) else {
       self.text = text
       self.blocks = blocks
+      self.pageStarts = pageStarts
       return
     }
     self.text = NullCharacter.dropped(from: text)
     let nulls = text.utf8.enumerated().filter { $0.element == 0 }.map(\.offset)
-    var dropped = 0
-    // The blocks are in order, so one walk counts what goes before each end of them.
-    func moved(_ offset: Int) -> Int {
-      while dropped < nulls.count, nulls[dropped] < offset { dropped += 1 }
-      return offset - dropped
-    }
-    self.blocks = blocks.map { block in
-      let start = moved(block.range.lowerBound)
-      return TextBlock(kind: block.kind, range: start..<moved(block.range.upperBound))
+    let bounds = Self.moved(blocks.flatMap { [$0.range.lowerBound, $0.range.upperBound] }, without: nulls)
+    self.blocks = blocks.enumerated().map { index, block in
+      TextBlock(kind: block.kind, range: bounds[2 * index]..<bounds[2 * index + 1])
     }
     .filter { !$0.range.isEmpty }
+    self.pageStarts = Self.moved(pageStarts, without: nulls)
+  }
+
+  /// Where offsets come to lie when the bytes at `dropped` go; both are in order, so one walk counts.
+  private static func moved(_ offsets: [Int], without dropped: [Int]) -> [Int] {
+    var count = 0
+    return offsets.map { offset in
+      while count < dropped.count, dropped[count] < offset { count += 1 }
+      return offset - count
+    }
   }
 }

@@ -48,7 +48,9 @@ package enum ContextPacker {
     for part in parts where part.end > start + bytes.count {
       bytes += part.bytes.dropFirst(start + bytes.count - part.start)
     }
-    return (places, Span(spans[first].passage, start: start, bytes: bytes, counter: counter))
+    let pages = parts.compactMap(\.pages)
+    let union = pages.first.map { pages.dropFirst().reduce($0) { $0.union($1) } }
+    return (places, Span(spans[first].passage, start: start, bytes: bytes, pages: union, counter: counter))
   }
 }
 
@@ -57,14 +59,16 @@ private struct Span {
   let passage: Passage
   let start: Int
   let bytes: [UInt8]
+  let pages: PageSpan?
   let tokens: Int
 
   var end: Int { start + bytes.count }
 
-  init(_ passage: Passage, start: Int, bytes: [UInt8], counter: any TokenCounter) {
+  init(_ passage: Passage, start: Int, bytes: [UInt8], pages: PageSpan?, counter: any TokenCounter) {
     self.passage = passage
     self.start = start
     self.bytes = bytes
+    self.pages = pages
     tokens = counter.count(String(decoding: bytes, as: UTF8.self))
   }
 
@@ -73,7 +77,7 @@ private struct Span {
     let chunk = passage.chunk
     let bytes = Array(chunk.text.utf8)
     guard !bytes.isEmpty, bytes.count == chunk.endOffset - chunk.startOffset else { return nil }
-    self.init(passage, start: chunk.startOffset, bytes: bytes, counter: counter)
+    self.init(passage, start: chunk.startOffset, bytes: bytes, pages: chunk.pages, counter: counter)
   }
 
   /// Whether the other says nothing beyond this: it lies within, or has the same text.
@@ -96,13 +100,13 @@ private struct Span {
       length = word.range.upperBound
     }
     guard length > 0 else { return nil }
-    return Span(passage, start: start, bytes: Array(bytes.prefix(length)), counter: counter)
+    return Span(passage, start: start, bytes: Array(bytes.prefix(length)), pages: pages, counter: counter)
   }
 
   func source(marker: Int) -> Source {
     Source(
       marker: marker, documentID: passage.documentID, revisionID: passage.revisionID, chunkID: passage.chunk.id,
       title: passage.title, text: String(decoding: bytes, as: UTF8.self), startOffset: start, endOffset: end,
-      submittedBy: passage.submittedBy, approvedBy: passage.approvedBy)
+      submittedBy: passage.submittedBy, approvedBy: passage.approvedBy, pages: pages)
   }
 }

@@ -52,7 +52,8 @@ package enum PromptComposer {
   private static func ask(_ question: String, _ sources: [Source]) -> String {
     var text = "<passages>\n"
     for source in sources {
-      text += "<passage number=\"\(source.marker)\" title=\"\(QuotedText.attribute(source.title))\">\n"
+      let pages = source.pages.map { " pages=\"\($0.label)\"" } ?? ""
+      text += "<passage number=\"\(source.marker)\" title=\"\(QuotedText.attribute(source.title))\"\(pages)>\n"
       text += QuotedText.body(source.text)
       text += "\n</passage>\n"
     }

@@ -22,6 +22,21 @@ struct PDFExtraction {
       ])
   }
 
+  @Test("each page begins where its text does, without what repeats at its edges, pages without text counted")
+  func pageStarts() async throws {
+    let pages = (1...6).map { number in
+      number == 3
+        ? [] : ["The numbat report", "", "Content \(String(repeating: "x", count: number))", "", "Page \(number)"]
+    }
+    let (text, _) = try await extractText(FormatFixture.pdf(pages))
+    #expect(
+      textBlocks(text).map(\.text) == ["Content x", "Content xx", "Content xxxx", "Content xxxxx", "Content xxxxxx"])
+    #expect(text.blocks.map { text.pages(of: $0.range)?.label } == ["p. 1", "p. 2", "p. 4", "p. 5", "p. 6"])
+    // Behind each page stands a form feed, the last included.
+    #expect(text.pageStarts.count == 6)
+    #expect(text.pages(of: 0..<text.text.utf8.count) == PageSpan(first: 1, last: 6))
+  }
+
   @Test("a title that is a file's name is none", arguments: ["report.docx", "C:\\\\x\\\\y", "", "untitled"])
   func titles(_ title: String) async throws {
     #expect(try await extractText(FormatFixture.pdf(Self.pages, title: title)).text.title == nil)

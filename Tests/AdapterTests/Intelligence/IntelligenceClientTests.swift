@@ -11,7 +11,7 @@ struct IntelligenceClientTests {
   private static let source = Source(
     marker: 1, documentID: DocumentID(UUID()), revisionID: RevisionID(UUID()), chunkID: ChunkID(UUID()),
     title: "Rivers", text: "A river bends — ünïcode 🏞️", startOffset: 0, endOffset: 32, submittedBy: "Ada",
-    approvedBy: "Bob")
+    approvedBy: "Bob", pages: PageSpan(first: 3, last: 4))
 
   private static let events: [ChatEvent] = [
     .started(
@@ -57,7 +57,8 @@ struct IntelligenceClientTests {
     let hit = SearchHit(
       passage: Passage(
         chunk: DocumentChunk(
-          id: ChunkID(UUID()), ordinal: 7, startOffset: 3, endOffset: 9, text: "a text", headings: ["H", "h"]),
+          id: ChunkID(UUID()), ordinal: 7, startOffset: 3, endOffset: 9, text: "a text", headings: ["H", "h"],
+          pages: PageSpan(first: 12, last: 12)),
         documentID: DocumentID(UUID()), revisionID: RevisionID(UUID()), title: "T", submittedBy: "Ada",
         approvedBy: "Bob"),
       score: 0.125)

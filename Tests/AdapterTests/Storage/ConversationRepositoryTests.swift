@@ -110,13 +110,17 @@ struct ConversationRepositoryTests {
       try await storage.conversations.insert(conversation)
       let source = Source(
         marker: 1, documentID: .random(), revisionID: .random(), chunkID: .random(), title: "\"T\"",
-        text: "Zeile\n\u{1F600} {}", startOffset: 3, endOffset: 18, submittedBy: "A", approvedBy: "B")
+        text: "Zeile\n\u{1F600} {}", startOffset: 3, endOffset: 18, submittedBy: "A", approvedBy: "B",
+        pages: PageSpan(first: 3, last: 4))
+      let unpaged = Source(
+        marker: 2, documentID: .random(), revisionID: .random(), chunkID: .random(), title: "U", text: "u",
+        startOffset: 0, endOffset: 1, submittedBy: "A", approvedBy: "B")
       let question = ChatMessage(
         id: .random(), conversationID: conversation.id, parentID: nil, role: .user, content: "What?",
         createdAt: seconds(1))
       let reply = ChatMessage(
         id: .random(), conversationID: conversation.id, parentID: question.id, role: .assistant, content: "That [1].",
-        sources: [source], citations: [Citation(source: source)], model: "extractive", finishReason: .stop,
+        sources: [source, unpaged], citations: [Citation(source: source)], model: "extractive", finishReason: .stop,
         usage: TokenUsage(promptTokens: 5, completionTokens: 6), createdAt: seconds(2))
       try await storage.conversations.append(question, of: owner)
       try await storage.conversations.append(reply, of: owner)

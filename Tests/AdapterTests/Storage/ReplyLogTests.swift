@@ -9,7 +9,8 @@ struct ReplyLogTests {
 
   private static let id = Source(
     marker: 1, documentID: .random(), revisionID: .random(), chunkID: .random(), title: "Über \"Flüsse\"",
-    text: "Grüße\n🏞️", startOffset: 3, endOffset: 17, submittedBy: "Ada", approvedBy: "Bob")
+    text: "Grüße\n🏞️", startOffset: 3, endOffset: 17, submittedBy: "Ada", approvedBy: "Bob",
+    pages: PageSpan(first: 2, last: 2))
 
   /// One of each kind.
   private static let events: [ChatEvent] = [

@@ -36,6 +36,20 @@ struct SearchScopeTests {
     }
   }
 
+  @Test("a chunk comes back on the pages that it was published with, or on none", arguments: StorageUnderTest.all)
+  func pages(_ kind: StorageUnderTest) async throws {
+    try await kind.withStorage { storage in
+      let draft = RevisionDraft.sample(
+        "zebra one\n\nzebra two\n\nzebra three",
+        pages: [PageSpan(first: 1, last: 1), nil, PageSpan(first: 41, last: 43)])
+      try await storage.publish(draft)
+      let found = try await storage.passages.passages(draft.chunks.map(\.id), in: organization).map(\.chunk)
+      #expect(found == draft.chunks)
+      let waiting = try await storage.passages.unembedded(by: "model", limit: 10)
+      #expect(waiting?.passages.map(\.chunk) == draft.chunks)
+    }
+  }
+
   @Test("a search as of a time finds the revision of that time", arguments: StorageUnderTest.all, SearchWay.allCases)
   func asOf(_ kind: StorageUnderTest, way: SearchWay) async throws {
     try await kind.withStorage { storage in

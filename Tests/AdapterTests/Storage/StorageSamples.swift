@@ -92,7 +92,8 @@ extension RevisionDraft {
   /// A draft with one chunk per paragraph of `text`.
   static func sample(
     _ text: String, title: String = "Title", documentID: DocumentID = .random(), revisionID: RevisionID = .random(),
-    headings: [String] = [], chunkIDs: [ChunkID] = [], vectors: [[Float]] = [], model: String? = "model"
+    headings: [String] = [], pages: [PageSpan?] = [], chunkIDs: [ChunkID] = [], vectors: [[Float]] = [],
+    model: String? = "model"
   ) -> RevisionDraft {
     var start = 0
     var chunks: [DocumentChunk] = []
@@ -101,7 +102,7 @@ extension RevisionDraft {
       chunks.append(
         DocumentChunk(
           id: ordinal < chunkIDs.count ? chunkIDs[ordinal] : .random(), ordinal: ordinal, startOffset: start,
-          endOffset: end, text: paragraph, headings: headings))
+          endOffset: end, text: paragraph, headings: headings, pages: ordinal < pages.count ? pages[ordinal] : nil))
       start = end + 2
     }
     return RevisionDraft(

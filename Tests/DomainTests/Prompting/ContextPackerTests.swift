@@ -52,6 +52,21 @@ struct ContextPackerTests {
     #expect(sources.map(\.text) == ["aa bb cc dd ee"])
   }
 
+  @Test("a source lies on the pages of all passages that it is made from")
+  func pages() {
+    let revision = SampleRevision(text)
+    func pack(_ hits: SearchHit..., budget: Int = 100) -> [PageSpan?] {
+      ContextPacker.pack(hits, budget: budget, counter: counter).map(\.pages)
+    }
+    let (best, other) = (
+      revision.hit(9..<17, pages: PageSpan(first: 3, last: 4)), revision.hit(3..<11, pages: PageSpan(first: 2, last: 3))
+    )
+    #expect(pack(best, other) == [PageSpan(first: 2, last: 4)])
+    #expect(pack(best, budget: 1) == [PageSpan(first: 3, last: 4)])
+    #expect(pack(best, revision.hit(0..<2)) == [PageSpan(first: 3, last: 4), nil])
+    #expect(pack(revision.hit(9..<17), revision.hit(3..<11)) == [nil])
+  }
+
   @Test("overlapping passages of a revision become their union, under the better one's chunk")
   func union() {
     let revision = SampleRevision(text)

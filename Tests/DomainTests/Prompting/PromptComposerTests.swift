@@ -31,6 +31,15 @@ struct PromptComposerTests {
         """)
   }
 
+  @Test("a passage that lies on pages says which, and its title cannot")
+  func pages() {
+    let revision = SampleRevision("It is 330 m.", title: "Tower\" pages=\"p. 9")
+    for (last, label) in [(3, "p. 3"), (4, "pp. 3–4")] {
+      let prompt = compose(sources: [revision.source(1, pages: PageSpan(first: 3, last: last))])[1].content
+      #expect(prompt.contains("<passage number=\"1\" title=\"Tower' pages='p. 9\" pages=\"\(label)\">\n"))
+    }
+  }
+
   @Test("says so when there are no passages")
   func noSources() {
     #expect(compose()[1].content.hasPrefix("<passages>\n(nothing was found for this question)\n</passages>\n\n"))
@@ -103,7 +112,7 @@ struct PromptComposerTests {
   @Test("the citation marks of earlier replies are left out: their numbers were others")
   func markers() {
     let reply = said(
-      .assistant, "It is high [1][2]. See [3] a[4].", sources: [1, 2, 3].map(SampleRevision("x").source))
+      .assistant, "It is high [1][2]. See [3] a[4].", sources: [1, 2, 3].map { SampleRevision("x").source($0) })
     #expect(compose(history: [said(.user, "q"), reply])[2].content == "It is high. See a[4].")
   }
 }

@@ -37,20 +37,20 @@ struct SampleRevision {
     String(decoding: Array(text.utf8)[range], as: UTF8.self)
   }
 
-  func hit(_ range: Range<Int>, score: Double = 1) -> SearchHit {
+  func hit(_ range: Range<Int>, score: Double = 1, pages: PageSpan? = nil) -> SearchHit {
     let chunk = DocumentChunk(
       id: ChunkID(UUID()), ordinal: 0, startOffset: range.lowerBound, endOffset: range.upperBound, text: slice(range),
-      headings: [])
+      headings: [], pages: pages)
     return SearchHit(
       passage: Passage(
         chunk: chunk, documentID: documentID, revisionID: id, title: title, submittedBy: "Ada", approvedBy: "Grace"),
       score: score)
   }
 
-  func source(_ marker: Int) -> Source {
+  func source(_ marker: Int, pages: PageSpan? = nil) -> Source {
     Source(
       marker: marker, documentID: documentID, revisionID: id, chunkID: ChunkID(UUID()), title: title, text: text,
-      startOffset: 0, endOffset: text.utf8.count, submittedBy: "Ada", approvedBy: "Grace")
+      startOffset: 0, endOffset: text.utf8.count, submittedBy: "Ada", approvedBy: "Grace", pages: pages)
   }
 }
 

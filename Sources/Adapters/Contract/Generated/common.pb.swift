@@ -131,6 +131,26 @@ package nonisolated struct Opentier_V1_Source: Sendable {
   /// Clears the value of `approvedBy`. Subsequent reads from it will return its default value.
   package mutating func clearApprovedBy() {self._approvedBy = nil}
 
+  /// The page of the file that the passage starts on, counted from 1; not set for formats without pages.
+  package var startPage: UInt32 {
+    get {_startPage ?? 0}
+    set {_startPage = newValue}
+  }
+  /// Returns true if `startPage` has been explicitly set.
+  package var hasStartPage: Bool {self._startPage != nil}
+  /// Clears the value of `startPage`. Subsequent reads from it will return its default value.
+  package mutating func clearStartPage() {self._startPage = nil}
+
+  /// The page that the passage ends on; set where `startPage` is.
+  package var endPage: UInt32 {
+    get {_endPage ?? 0}
+    set {_endPage = newValue}
+  }
+  /// Returns true if `endPage` has been explicitly set.
+  package var hasEndPage: Bool {self._endPage != nil}
+  /// Clears the value of `endPage`. Subsequent reads from it will return its default value.
+  package mutating func clearEndPage() {self._endPage = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -145,6 +165,8 @@ package nonisolated struct Opentier_V1_Source: Sendable {
   fileprivate var _endOffset: UInt32? = nil
   fileprivate var _submittedBy: String? = nil
   fileprivate var _approvedBy: String? = nil
+  fileprivate var _startPage: UInt32? = nil
+  fileprivate var _endPage: UInt32? = nil
 }
 
 /// A reference from an answer to a source, checked by the server: the marker names a source that was given to the
@@ -254,6 +276,27 @@ package nonisolated struct Opentier_V1_Citation: Sendable {
   /// Clears the value of `approvedBy`. Subsequent reads from it will return its default value.
   package mutating func clearApprovedBy() {self._approvedBy = nil}
 
+  /// The page of the file that the cited passage starts on, counted from 1; not set for formats without pages. The
+  /// quotation lies on this page or on one of those up to `endPage`.
+  package var startPage: UInt32 {
+    get {_startPage ?? 0}
+    set {_startPage = newValue}
+  }
+  /// Returns true if `startPage` has been explicitly set.
+  package var hasStartPage: Bool {self._startPage != nil}
+  /// Clears the value of `startPage`. Subsequent reads from it will return its default value.
+  package mutating func clearStartPage() {self._startPage = nil}
+
+  /// The page that the cited passage ends on; set where `startPage` is.
+  package var endPage: UInt32 {
+    get {_endPage ?? 0}
+    set {_endPage = newValue}
+  }
+  /// Returns true if `endPage` has been explicitly set.
+  package var hasEndPage: Bool {self._endPage != nil}
+  /// Clears the value of `endPage`. Subsequent reads from it will return its default value.
+  package mutating func clearEndPage() {self._endPage = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -268,6 +311,8 @@ package nonisolated struct Opentier_V1_Citation: Sendable {
   fileprivate var _endOffset: UInt32? = nil
   fileprivate var _submittedBy: String? = nil
   fileprivate var _approvedBy: String? = nil
+  fileprivate var _startPage: UInt32? = nil
+  fileprivate var _endPage: UInt32? = nil
 }
 
 /// What an answer used of the model's budget.
@@ -407,7 +452,7 @@ fileprivate nonisolated let _protobuf_package = "opentier.v1"
 
 nonisolated extension Opentier_V1_Source: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Source"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}marker\0\u{3}document_id\0\u{3}revision_id\0\u{3}chunk_id\0\u{1}title\0\u{1}text\0\u{3}start_offset\0\u{3}end_offset\0\u{3}submitted_by\0\u{3}approved_by\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}marker\0\u{3}document_id\0\u{3}revision_id\0\u{3}chunk_id\0\u{1}title\0\u{1}text\0\u{3}start_offset\0\u{3}end_offset\0\u{3}submitted_by\0\u{3}approved_by\0\u{3}start_page\0\u{3}end_page\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -425,6 +470,8 @@ nonisolated extension Opentier_V1_Source: SwiftProtobuf.Message, SwiftProtobuf._
       case 8: try { try decoder.decodeSingularUInt32Field(value: &self._endOffset) }()
       case 9: try { try decoder.decodeSingularStringField(value: &self._submittedBy) }()
       case 10: try { try decoder.decodeSingularStringField(value: &self._approvedBy) }()
+      case 11: try { try decoder.decodeSingularUInt32Field(value: &self._startPage) }()
+      case 12: try { try decoder.decodeSingularUInt32Field(value: &self._endPage) }()
       default: break
       }
     }
@@ -464,6 +511,12 @@ nonisolated extension Opentier_V1_Source: SwiftProtobuf.Message, SwiftProtobuf._
     } }()
     try { if let v = self._approvedBy {
       try visitor.visitSingularStringField(value: v, fieldNumber: 10)
+    } }()
+    try { if let v = self._startPage {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 11)
+    } }()
+    try { if let v = self._endPage {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 12)
     } }()
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -479,6 +532,8 @@ nonisolated extension Opentier_V1_Source: SwiftProtobuf.Message, SwiftProtobuf._
     if lhs._endOffset != rhs._endOffset {return false}
     if lhs._submittedBy != rhs._submittedBy {return false}
     if lhs._approvedBy != rhs._approvedBy {return false}
+    if lhs._startPage != rhs._startPage {return false}
+    if lhs._endPage != rhs._endPage {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -486,7 +541,7 @@ nonisolated extension Opentier_V1_Source: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension Opentier_V1_Citation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Citation"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}marker\0\u{3}document_id\0\u{3}revision_id\0\u{3}chunk_id\0\u{1}title\0\u{1}text\0\u{3}start_offset\0\u{3}end_offset\0\u{3}submitted_by\0\u{3}approved_by\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}marker\0\u{3}document_id\0\u{3}revision_id\0\u{3}chunk_id\0\u{1}title\0\u{1}text\0\u{3}start_offset\0\u{3}end_offset\0\u{3}submitted_by\0\u{3}approved_by\0\u{3}start_page\0\u{3}end_page\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -504,6 +559,8 @@ nonisolated extension Opentier_V1_Citation: SwiftProtobuf.Message, SwiftProtobuf
       case 8: try { try decoder.decodeSingularUInt32Field(value: &self._endOffset) }()
       case 9: try { try decoder.decodeSingularStringField(value: &self._submittedBy) }()
       case 10: try { try decoder.decodeSingularStringField(value: &self._approvedBy) }()
+      case 11: try { try decoder.decodeSingularUInt32Field(value: &self._startPage) }()
+      case 12: try { try decoder.decodeSingularUInt32Field(value: &self._endPage) }()
       default: break
       }
     }
@@ -544,6 +601,12 @@ nonisolated extension Opentier_V1_Citation: SwiftProtobuf.Message, SwiftProtobuf
     try { if let v = self._approvedBy {
       try visitor.visitSingularStringField(value: v, fieldNumber: 10)
     } }()
+    try { if let v = self._startPage {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 11)
+    } }()
+    try { if let v = self._endPage {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 12)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -558,6 +621,8 @@ nonisolated extension Opentier_V1_Citation: SwiftProtobuf.Message, SwiftProtobuf
     if lhs._endOffset != rhs._endOffset {return false}
     if lhs._submittedBy != rhs._submittedBy {return false}
     if lhs._approvedBy != rhs._approvedBy {return false}
+    if lhs._startPage != rhs._startPage {return false}
+    if lhs._endPage != rhs._endPage {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -67,6 +67,10 @@ extension Opentier_V1_Source {
     endOffset = UInt32(count: source.endOffset)
     submittedBy = source.submittedBy
     approvedBy = source.approvedBy
+    if let pages = source.pages {
+      startPage = UInt32(count: pages.first)
+      endPage = UInt32(count: pages.last)
+    }
   }
 }
 
@@ -85,5 +89,9 @@ extension Opentier_V1_Citation {
     endOffset = UInt32(count: source.endOffset)
     submittedBy = source.submittedBy
     approvedBy = source.approvedBy
+    if let pages = source.pages {
+      startPage = UInt32(count: pages.first)
+      endPage = UInt32(count: pages.last)
+    }
   }
 }

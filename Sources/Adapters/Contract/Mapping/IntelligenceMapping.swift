@@ -73,7 +73,8 @@ extension Source {
       marker: Int(message.marker), documentID: try DocumentID(answered: message.documentID),
       revisionID: try RevisionID(answered: message.revisionID), chunkID: try ChunkID(answered: message.chunkID),
       title: message.title, text: message.text, startOffset: Int(message.startOffset),
-      endOffset: Int(message.endOffset), submittedBy: message.submittedBy, approvedBy: message.approvedBy)
+      endOffset: Int(message.endOffset), submittedBy: message.submittedBy, approvedBy: message.approvedBy,
+      pages: message.hasStartPage ? PageSpan(first: Int(message.startPage), last: Int(message.endPage)) : nil)
   }
 
   fileprivate init(_ message: Opentier_V1_Citation) throws(ContractError) {
@@ -81,7 +82,8 @@ extension Source {
       marker: Int(message.marker), documentID: try DocumentID(answered: message.documentID),
       revisionID: try RevisionID(answered: message.revisionID), chunkID: try ChunkID(answered: message.chunkID),
       title: message.title, text: message.text, startOffset: Int(message.startOffset),
-      endOffset: Int(message.endOffset), submittedBy: message.submittedBy, approvedBy: message.approvedBy)
+      endOffset: Int(message.endOffset), submittedBy: message.submittedBy, approvedBy: message.approvedBy,
+      pages: message.hasStartPage ? PageSpan(first: Int(message.startPage), last: Int(message.endPage)) : nil)
   }
 }
 
@@ -93,7 +95,8 @@ extension SearchHit {
       passage: Passage(
         chunk: DocumentChunk(
           id: try ChunkID(answered: hit.chunkID), ordinal: Int(message.ordinal), startOffset: Int(hit.startOffset),
-          endOffset: Int(hit.endOffset), text: hit.text, headings: message.headings),
+          endOffset: Int(hit.endOffset), text: hit.text, headings: message.headings,
+          pages: hit.hasStartPage ? PageSpan(first: Int(hit.startPage), last: Int(hit.endPage)) : nil),
         documentID: try DocumentID(answered: hit.documentID), revisionID: try RevisionID(answered: hit.revisionID),
         title: hit.title, submittedBy: hit.submittedBy, approvedBy: hit.approvedBy),
       score: hit.score)

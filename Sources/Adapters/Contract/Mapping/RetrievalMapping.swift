@@ -56,5 +56,9 @@ extension Opentier_V1_SearchHit {
     endOffset = UInt32(count: passage.chunk.endOffset)
     submittedBy = passage.submittedBy
     approvedBy = passage.approvedBy
+    if let pages = passage.chunk.pages {
+      startPage = UInt32(count: pages.first)
+      endPage = UInt32(count: pages.last)
+    }
   }
 }

@@ -36,18 +36,21 @@ extension PostgresTransaction {
     _ chunks: [DocumentChunk], words: [IndexedWords], of revision: RevisionID, in organization: OrganizationID
   ) async throws {
     let encoder = JSONEncoder()
+    // An array holds no NULL here; no page has the number 0.
+    let firstPages = chunks.map { $0.pages?.first ?? 0 }
+    let lastPages = chunks.map { $0.pages?.last ?? 0 }
     let headings = try chunks.map { String(decoding: try encoder.encode($0.headings), as: UTF8.self) }
     try await execute(
       """
       INSERT INTO document_chunks (id, organization_id, revision_id, ordinal, start_offset, end_offset, headings, text,
-        words, word_weights, word_count)
+        words, word_weights, word_count, start_page, end_page)
       SELECT c.id, \(organization), \(revision), c.ordinal, c.start_offset, c.end_offset,
         ARRAY(SELECT jsonb_array_elements_text(c.headings::jsonb)), c.text, c.words::tsvector, c.weights::sparsevec,
-        c.word_count
+        c.word_count, nullif(c.start_page, 0), nullif(c.end_page, 0)
       FROM unnest(\(chunks.map(\.id)), \(chunks.map(\.ordinal)), \(chunks.map(\.startOffset)),
         \(chunks.map(\.endOffset)), \(headings), \(chunks.map(\.text)), \(words.map { $0.vector(in: organization) }),
-        \(words.map(\.weights)), \(words.map(\.total)))
-        AS c (id, ordinal, start_offset, end_offset, headings, text, words, weights, word_count)
+        \(words.map(\.weights)), \(words.map(\.total)), \(firstPages), \(lastPages))
+        AS c (id, ordinal, start_offset, end_offset, headings, text, words, weights, word_count, start_page, end_page)
       """)
   }
 

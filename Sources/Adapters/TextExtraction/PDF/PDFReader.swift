@@ -26,7 +26,11 @@ struct PDFReader {
     var assembly = TextAssembly()
     // Fonts without a proper encoding give bytes that are none either.
     let text = Array(String(decoding: output.bytes, as: UTF8.self).utf8)
-    for page in PageFurniture.pages(of: text) {
+    var pages = PageFurniture.pages(of: text)
+    // A form feed ends each page, the last too.
+    if pages.last?.isEmpty == true { pages.removeLast() }
+    for page in pages {
+      assembly.beginPage()
       for paragraph in Self.paragraphs(of: page) { assembly.add(.paragraph, paragraph) }
       try checkCancellation()
     }
