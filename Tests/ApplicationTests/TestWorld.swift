@@ -10,6 +10,7 @@ struct TestWorld {
   let replies: any ReplyLog
   let clock: ManualClock
   let fetcher = ScriptedFetcher()
+  let site = ScriptedSite()
   let embedder = ScriptedEmbedder()
   let hasEmbedder: Switch
   let useCases: UseCases
@@ -34,10 +35,11 @@ struct TestWorld {
       users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
       memories: storage.memories,
       submissions: storage.submissions, documents: storage.documents, jobQueue: storage.jobQueue, jobs: storage.jobs,
-      passages: storage.passages, replies: replies, outbox: storage.outbox,
+      collections: storage.collections, passages: storage.passages, replies: replies, outbox: storage.outbox,
       models: LanguageModelRegistry(models: models, defaultName: models[0].name),
       embedder: CurrentEmbedder { isThere.isOn ? embedder : nil }, counter: ApproximateTokenCounter(),
-      extractor: extractor, fetcher: fetcher, hasher: PlainHasher(), secrets: CountingSecrets(),
+      extractor: extractor, fetcher: fetcher, sources: CollectionSources(sites: site, links: site),
+      hasher: PlainHasher(), secrets: CountingSecrets(),
       makeID: IDGenerator { box.next() }, clock: WallClock { [clock] in clock.now })
     world.reranker = reranker
     useCases = UseCases(world, settings)
@@ -257,5 +259,41 @@ func eventually(_ condition: () async throws -> Bool) async throws {
   for _ in 0..<2_000 {
     if try await condition() { return }
     try await Task.sleep(for: .milliseconds(5))
+  }
+}
+
+/// A web site of a test: pages by their address, with links.
+final class ScriptedSite: SiteReader, LinkReader {
+  struct Page: Sendable {
+    var text: String
+    var links: [String] = []
+    var etag: String?
+    var directives = PageDirectives()
+    var failure: FetchFailure?
+  }
+
+  private let state = Mutex<(pages: [String: Page], asked: [String])>(([:], []))
+  var pages: [String: Page] {
+    get { state.withLock { $0.pages } }
+    set { state.withLock { $0.pages = newValue } }
+  }
+  /// The addresses that were asked for, in order.
+  var asked: [String] { state.withLock { $0.asked } }
+
+  func page(_ url: String, unlike validators: ItemValidators) async throws(FetchFailure) -> PageAnswer {
+    let page = state.withLock { state in
+      state.asked.append(url)
+      return state.pages[url]
+    }
+    guard let page else { return .gone(status: 404) }
+    if let failure = page.failure { throw failure }
+    if let etag = page.etag, etag == validators.etag { return .notModified }
+    let payload = Payload(bytes: Array(page.text.utf8), mediaType: .html, fileName: url)
+    return .page(payload, etag: page.etag, lastModified: nil, robots: page.directives)
+  }
+
+  func outline(of payload: Payload) async throws(ExtractionFailure) -> PageOutline? {
+    let page = payload.fileName.flatMap { name in state.withLock { $0.pages[name] } }
+    return page.map { PageOutline(title: "Title", links: $0.links, base: nil, directives: PageDirectives()) }
   }
 }

@@ -32,7 +32,7 @@ GRPC_LISTENING = re.compile(r"gRPC on (\S+:\d+)\n")
 PASSWORD = "correct horse battery"
 # Bcrypt's cost is not what these tests are about.
 QUICK = "passwords: { cost: 4 }\n"
-FINISHED = ("JOB_STATE_INDEXED", "JOB_STATE_FAILED")
+FINISHED = ("JOB_STATE_INDEXED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED")
 
 
 def clean_environment(**more: str) -> dict[str, str]:

@@ -88,6 +88,8 @@ extension ContractServices {
       .unary(Method.GetDocumentText.descriptor, .get, document + "/text", service.getDocumentText, extra: .plainText),
       .unary(Method.ListJobs.descriptor, .get, "/jobs", service.listJobs),
       .unary(Method.GetJob.descriptor, .get, "/jobs/{jobId}", service.getJob),
+      .unary(Method.CancelJob.descriptor, .post, "/jobs/{jobId}/cancel", service.cancelJob),
+      .unary(Method.RetryJob.descriptor, .post, "/jobs/{jobId}/retry", service.retryJob),
       .serverStreaming(Method.WatchJob.descriptor, .get, "/jobs/{jobId}/events", service.watchJob),
     ]
   }

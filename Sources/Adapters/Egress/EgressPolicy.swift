@@ -1,4 +1,5 @@
 package import Application
+package import Domain
 
 /// Which hosts this server may connect to on a user's behalf: those of a list, and no other.
 ///
@@ -57,12 +58,5 @@ package struct EgressPolicy: Sendable {
     allowed.contains(HostAndPort(host: address.host, port: address.port))
       || ((address.port == 80 || address.port == 443)
         && allowed.contains(HostAndPort(host: address.host, port: nil)))
-  }
-}
-
-extension HostAndPort {
-  init(host: String, port: Int?) {
-    self.host = host
-    self.port = port
   }
 }

@@ -4,10 +4,13 @@ import Domain
 package import NIOCore
 import NIOHTTP1
 
-/// Fetches what users name by URL, from hosts that the operator allows.
+/// Fetches what users name by URL, from hosts that the operator allows, as their `robots.txt` allows.
 ///
-/// Each redirect's target is held against the policy like the first address.
+/// Each redirect's target is held against the policy and the rules of its site like the first address.
 package struct HTTPContentFetcher: ContentFetcher {
+  /// What this server calls itself, to sites and in their `robots.txt`.
+  package static let agent = "opentier"
+
   /// What a fetch may take.
   package struct Limits: Sendable {
     /// The most bytes of a body.
@@ -16,22 +19,28 @@ package struct HTTPContentFetcher: ContentFetcher {
     package var maximumRedirects = 5
     /// The time for all of it, redirects included.
     package var total: TimeAmount = .seconds(30)
+    /// How long lies between two requests to one host while a site is crawled.
+    package var pace: Duration = .seconds(1)
+    /// The longest time between two requests that a site can ask for: one that asks for more is asked so often.
+    package var maximumPace: Duration = .seconds(30)
 
     /// The standard limits.
     package init() {}
   }
 
-  private let policy: EgressPolicy
-  private let client: HTTPClient
-  private let limits: Limits
+  let policy: EgressPolicy
+  let limits: Limits
+  let exchange: HTTPExchange
+  let robots = RobotsDirectory()
+  let pace = HostPace()
 
   /// Makes a fetcher.
   ///
   /// - Parameter client: made with ``EgressHTTPClient/configuration(connectTimeout:)``; whoever made it shuts it down.
   package init(policy: EgressPolicy, client: HTTPClient, limits: Limits = Limits()) {
     self.policy = policy
-    self.client = client
     self.limits = limits
+    exchange = HTTPExchange(client: client, total: limits.total)
   }
 
   package func check(_ url: String) throws(FetchFailure) { try policy.check(url) }
@@ -40,86 +49,46 @@ package struct HTTPContentFetcher: ContentFetcher {
     var address = try policy.check(url)
     let deadline = NIODeadline.now() + limits.total
     for _ in 0...limits.maximumRedirects {
-      switch try await answer(of: address, deadline: deadline) {
-      case .content(let payload): return payload
-      case .redirect(let location):
-        do { address = try address.resolving(location) } catch { throw .refused("redirected: " + error.reason) }
+      guard try await rules(of: address, deadline: deadline).allow(address.target) else {
+        throw .refused("the robots.txt of \(address.host) does not allow it")
+      }
+      let answer = try await exchange.get(
+        address, headers: Self.headers, maximumBytes: limits.maximumBytes, deadline: deadline)
+      switch answer.status {
+      case 200..<300: return payload(answer, of: address)
+      case 301, 302, 303, 307, 308:
+        do { address = try address.resolving(try location(answer, of: address)) } catch let failure as FetchFailure {
+          throw failure
+        } catch {
+          throw .refused("redirected: \((error as? WebAddress.Malformed)?.reason ?? "\(error)")")
+        }
         try policy.check(address)
+      default: throw Self.failure(answer.status, of: address)
       }
     }
     throw .invalid("\(address.host) redirects more than \(limits.maximumRedirects) times")
   }
 
-  private enum Answer {
-    case content(Payload)
-    case redirect(String)
+  static let headers: HTTPHeaders = ["accept": "text/html, text/markdown, text/plain, */*;q=0.1"]
+
+  func payload(_ answer: HTTPExchange.Answer, of address: WebAddress) -> Payload {
+    let type = answer.headers.first(name: "content-type").map(MediaType.init) ?? .unknown
+    return Payload(bytes: answer.bytes, mediaType: type, fileName: address.fileName)
   }
 
-  private func answer(of address: WebAddress, deadline: NIODeadline) async throws(FetchFailure) -> Answer {
-    var request = HTTPClientRequest(url: address.text)
-    request.headers.add(name: "accept", value: "text/html, text/markdown, text/plain, */*;q=0.1")
-    request.headers.add(name: "accept-encoding", value: "identity")
-    request.headers.add(name: "user-agent", value: "opentier")
-    do {
-      return try await withDeadline(deadline) { [request] in
-        let response = try await client.execute(request, deadline: deadline)
-        switch response.status.code {
-        case 200..<300: break
-        case 301, 302, 303, 307, 308:
-          guard let location = response.headers.first(name: "location") else {
-            throw FetchFailure.invalid("\(address.host) redirects without saying where")
-          }
-          return .redirect(location)
-        case 408, 425, 429, 500...: throw FetchFailure.unavailable("\(address.host) answers \(response.status.code)")
-        default: throw FetchFailure.invalid("\(address.host) answers \(response.status.code)")
-        }
-        if let encoding = response.headers.first(name: "content-encoding"), encoding.lowercased() != "identity" {
-          throw FetchFailure.invalid("\(address.host) sends a compressed body although it was asked not to")
-        }
-        if let length = response.headers.first(name: "content-length").flatMap(Int.init), length > limits.maximumBytes {
-          throw tooLarge(address)
-        }
-        var bytes: [UInt8] = []
-        for try await part in response.body {
-          guard bytes.count + part.readableBytes <= limits.maximumBytes else { throw tooLarge(address) }
-          bytes += part.readableBytesView
-        }
-        try Task.checkCancellation()
-        let type = response.headers.first(name: "content-type").map(MediaType.init) ?? .unknown
-        return .content(Payload(bytes: bytes, mediaType: type, fileName: address.fileName))
-      }
-    } catch let failure as FetchFailure {
-      throw failure
-    } catch {
-      guard !Task.isCancelled else { throw .cancelled }
-      if error is DeadlineExceeded || (error as? HTTPClientError) == .deadlineExceeded {
-        throw .unavailable("\(address.host) took longer than \(limits.total.nanoseconds / 1_000_000_000) s")
-      }
-      throw .unavailable("\(address.host):\(address.port) cannot be reached or broke off")
+  func location(_ answer: HTTPExchange.Answer, of address: WebAddress) throws(FetchFailure) -> String {
+    guard let location = answer.headers.first(name: "location") else {
+      throw .invalid("\(address.host) redirects without saying where")
     }
+    return location
   }
 
-  private func tooLarge(_ address: WebAddress) -> FetchFailure {
-    .invalid("\(address.host) sends more than \(limits.maximumBytes) bytes")
-  }
-}
-
-private struct DeadlineExceeded: Error {}
-
-/// Runs work and cancels it at a deadline.
-private func withDeadline<Value: Sendable>(
-  _ deadline: NIODeadline, _ work: @escaping @Sendable () async throws -> Value
-) async throws -> Value {
-  try await withThrowingTaskGroup(of: Value.self) { group in
-    group.addTask { try await work() }
-    group.addTask {
-      let left = deadline - .now()
-      try await Task.sleep(for: .nanoseconds(max(left.nanoseconds, 0)))
-      throw DeadlineExceeded()
+  /// What a status means that is neither success nor a redirect.
+  static func failure(_ status: Int, of address: WebAddress) -> FetchFailure {
+    switch status {
+    case 408, 425, 429, 500...: .unavailable("\(address.host) answers \(status)")
+    default: .invalid("\(address.host) answers \(status)")
     }
-    defer { group.cancelAll() }
-    guard let value = try await group.next() else { throw CancellationError() }
-    return value
   }
 }
 

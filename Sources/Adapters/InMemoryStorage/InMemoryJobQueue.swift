@@ -69,6 +69,21 @@ package struct InMemoryJobQueue: JobQueue {
       state.jobs[lease.jobID] = row
     }
   }
+
+  package func pause(_ lease: JobLease, until resumption: Date, at time: Date) async throws(LeaseFailure) {
+    try store.accessUnderLease { state throws(LeaseFailure) in
+      let row = try state.leasedJob(lease)
+      state.jobs[lease.jobID] = JobRow(
+        job: row.job.with(state: .queued, attempts: 0, at: time), runAfter: resumption)
+    }
+  }
+
+  package func complete(_ lease: JobLease, at time: Date) async throws(LeaseFailure) {
+    try store.accessUnderLease { state throws(LeaseFailure) in
+      let row = try state.leasedJob(lease)
+      state.jobs[lease.jobID] = JobRow(job: row.job.with(state: .indexed, error: .some(nil), at: time))
+    }
+  }
 }
 
 extension StoreState {
@@ -100,11 +115,6 @@ extension JobRow {
 
   /// Whether a worker has it.
   fileprivate func isLeased(at time: Date) -> Bool { lease.map { time < $0.expiresAt } ?? false }
-}
-
-extension IngestionJob.State {
-  /// Whether a worker reports from it.
-  fileprivate var isRunning: Bool { self == .extracting || self == .chunking || self == .embedding }
 }
 
 extension IngestionJob {

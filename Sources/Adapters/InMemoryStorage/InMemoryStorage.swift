@@ -21,6 +21,8 @@ package struct InMemoryStorage: Sendable {
   package let jobQueue: any JobQueue
   /// The ingestion jobs, for submitters.
   package let jobs: any JobRepository
+  /// The items of collections.
+  package let collections: any CollectionLedger
   /// The chunks, for search.
   package let passages: any PassageIndex
   /// What happened, for those who follow it.
@@ -37,6 +39,7 @@ package struct InMemoryStorage: Sendable {
     documents = InMemoryDocumentRepository(store)
     jobQueue = InMemoryJobQueue(store)
     jobs = InMemoryJobRepository(store)
+    collections = InMemoryCollectionLedger(store)
     passages = InMemoryPassageIndex(store)
     outbox = InMemoryEventOutbox(store)
   }

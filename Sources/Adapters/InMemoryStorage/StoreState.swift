@@ -11,6 +11,9 @@ struct StoreState: Sendable {
   var memories: [MemoryID: UserMemory] = [:]
   var submissions: [SubmissionID: SubmissionRow] = [:]
   var jobs: [JobID: JobRow] = [:]
+  /// By the job that does them.
+  var collectionRuns: [JobID: CollectionRun] = [:]
+  var collectionItems: [CollectionKey: [String: CollectionItemRow]] = [:]
   /// In the order in which they were written.
   var outbox: [OutboxRow] = []
   var documents: [DocumentID: DocumentRow] = [:]
@@ -57,6 +60,23 @@ struct JobRow: Sendable {
     let token: UUID
     var expiresAt: Date
   }
+}
+
+/// A tenant's collection.
+struct CollectionKey: Hashable, Sendable {
+  let organizationID: OrganizationID
+  let hash: SecretHash
+}
+
+/// What is known of an item of a collection.
+struct CollectionItemRow: Sendable {
+  var item: CollectionItem
+  /// The last run that met it.
+  var run: JobID?
+  /// What ingests it, or did.
+  var job: JobID?
+  var byteCount = 0
+  var reason: String?
 }
 
 /// An event and whether somebody has it.

@@ -20,6 +20,8 @@ package struct PostgresStorage: Sendable {
   package let jobQueue: any JobQueue
   /// The ingestion jobs, for submitters.
   package let jobs: any JobRepository
+  /// The items of collections.
+  package let collections: any CollectionLedger
   /// The chunks, for search.
   package let passages: any PassageIndex
   /// The answers that are being written, and the events of those that can be taken up.
@@ -46,6 +48,7 @@ package struct PostgresStorage: Sendable {
     documents = PostgresDocumentRepository(database)
     jobQueue = PostgresJobQueue(database)
     jobs = PostgresJobRepository(database)
+    collections = PostgresCollectionLedger(database)
     passages = PostgresPassageIndex(database, settings: search)
     replies = PostgresReplyLog(database)
     outbox = PostgresEventOutbox(database)

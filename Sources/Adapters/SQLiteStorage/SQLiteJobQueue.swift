@@ -42,7 +42,7 @@ package struct SQLiteJobQueue: JobQueue {
     leaseFor duration: TimeInterval
   ) async throws(LeaseFailure) {
     try await database.writeUnderLease { db in
-      guard [.extracting, .chunking, .embedding].contains(state) else { throw StorageFailure.conflict("state") }
+      guard state.isRunning else { throw StorageFailure.conflict("state") }
       let job = try db.leasedJob(lease)
       try db.execute(
         sql: """
@@ -108,6 +108,32 @@ package struct SQLiteJobQueue: JobQueue {
         arguments: [time.sql, job.id.sql])
     }
   }
+
+  package func pause(_ lease: JobLease, until resumption: Date, at time: Date) async throws(LeaseFailure) {
+    try await database.writeUnderLease { db in
+      let job = try db.leasedJob(lease)
+      try db.execute(
+        sql: """
+          UPDATE ingestion_jobs SET state = 'queued', attempts = 0, run_after = ?, lease_owner = NULL,
+            lease_token = NULL, lease_expires_at = NULL, updated_at = ?
+          WHERE id = ?
+          """,
+        arguments: [resumption.sql, time.sql, job.id.sql])
+    }
+  }
+
+  package func complete(_ lease: JobLease, at time: Date) async throws(LeaseFailure) {
+    try await database.writeUnderLease { db in
+      let job = try db.leasedJob(lease)
+      try db.execute(
+        sql: """
+          UPDATE ingestion_jobs SET state = 'indexed', error = NULL, lease_owner = NULL, lease_token = NULL,
+            lease_expires_at = NULL, updated_at = ?
+          WHERE id = ?
+          """,
+        arguments: [time.sql, job.id.sql])
+    }
+  }
 }
 
 extension Publication {
@@ -132,15 +158,15 @@ extension Database {
       sql: """
         WITH RECURSIVE tenants (id) AS (
           SELECT min(organization_id) FROM ingestion_jobs INDEXED BY ingestion_jobs_open
-          WHERE state NOT IN ('indexed', 'failed')
+          WHERE state NOT IN ('indexed', 'failed', 'cancelled')
           UNION ALL
           SELECT (
             SELECT min(organization_id) FROM ingestion_jobs INDEXED BY ingestion_jobs_open
-            WHERE state NOT IN ('indexed', 'failed') AND organization_id > tenants.id)
+            WHERE state NOT IN ('indexed', 'failed', 'cancelled') AND organization_id > tenants.id)
           FROM tenants WHERE tenants.id IS NOT NULL)
         SELECT j.id FROM tenants CROSS JOIN ingestion_jobs AS j ON j.id = (
           SELECT id FROM ingestion_jobs INDEXED BY ingestion_jobs_open
-          WHERE state NOT IN ('indexed', 'failed') AND organization_id = tenants.id
+          WHERE state NOT IN ('indexed', 'failed', 'cancelled') AND organization_id = tenants.id
             AND (lease_expires_at <= :now OR (lease_token IS NULL AND (run_after IS NULL OR run_after <= :now)))
           ORDER BY created_at, id LIMIT 1)
         ORDER BY (
@@ -154,7 +180,7 @@ extension Database {
   }
 
   /// The job of a lease that still holds.
-  fileprivate func leasedJob(_ lease: JobLease) throws -> IngestionJob {
+  func leasedJob(_ lease: JobLease) throws -> IngestionJob {
     let row = try Row.fetchOne(
       self, sql: "SELECT * FROM ingestion_jobs WHERE id = ? AND organization_id = ? AND lease_token = ?",
       arguments: [lease.jobID.sql, lease.organizationID.sql, lease.token])

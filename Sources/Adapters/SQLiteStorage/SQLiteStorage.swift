@@ -21,6 +21,8 @@ package struct SQLiteStorage: Sendable {
   package let jobQueue: any JobQueue
   /// The ingestion jobs, for submitters.
   package let jobs: any JobRepository
+  /// The items of collections.
+  package let collections: any CollectionLedger
   /// The chunks, for search.
   package let passages: any PassageIndex
   /// What happened, for those who follow it.
@@ -57,6 +59,7 @@ package struct SQLiteStorage: Sendable {
     documents = SQLiteDocumentRepository(database)
     jobQueue = SQLiteJobQueue(database)
     jobs = SQLiteJobRepository(database)
+    collections = SQLiteCollectionLedger(database)
     passages = SQLitePassageIndex(database, vectors: vectors)
     outbox = SQLiteEventOutbox(database)
   }

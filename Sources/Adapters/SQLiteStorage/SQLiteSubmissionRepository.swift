@@ -14,30 +14,7 @@ package struct SQLiteSubmissionRepository: SubmissionRepository {
   package func insert(
     _ submission: KnowledgeSubmission, content: SubmissionContent
   ) async throws(StorageFailure) {
-    try await database.write { db in
-      let head = [
-        submission.id.sql, submission.organizationID.sql, submission.contributorID.sql, submission.title.sql,
-      ]
-      let tail = [
-        try submission.metadata.mapValues(MetadataJSON.init).json(), submission.documentID.sql,
-        submission.sourceURI.sql, submission.status.rawValue.sql, submission.reviewedBy.sql,
-        submission.reviewedAt.sql, submission.note.sql, submission.jobID.sql, submission.createdAt.sql,
-      ]
-      try db.execute(
-        sql: """
-          INSERT INTO knowledge_submissions (id, organization_id, contributor_id, title, content_kind, url, file_name,
-            media_type, byte_count, metadata, document_id, source_uri, status, reviewed_by, reviewed_at, note, job_id,
-            created_at)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-          """,
-        arguments: StatementArguments(head + submission.content.columns + tail))
-      if let payload = content.payload {
-        try db.execute(
-          sql: "INSERT INTO submission_payloads (submission_id, bytes) VALUES (?, ?)",
-          arguments: [submission.id.sql, payload])
-      }
-      try db.record(.created(submission))
-    }
+    try await database.write { db in try db.insert(submission, content: content) }
   }
 
   package func submission(
@@ -53,7 +30,7 @@ package struct SQLiteSubmissionRepository: SubmissionRepository {
       try Row.fetchOne(
         db,
         sql: """
-          SELECT s.content_kind, s.url, s.file_name, s.media_type, s.byte_count, p.bytes
+          SELECT s.content_kind, s.url, s.file_name, s.media_type, s.byte_count, s.collection_options, p.bytes
           FROM knowledge_submissions AS s LEFT JOIN submission_payloads AS p ON p.submission_id = s.id
           WHERE s.id = ? AND s.organization_id = ?
           """,
@@ -107,5 +84,31 @@ extension Database {
       self, sql: "SELECT * FROM knowledge_submissions WHERE id = ? AND organization_id = ?",
       arguments: [id.sql, organization.sql]
     ).map(KnowledgeSubmission.init(row:))
+  }
+
+  /// Adds a submission with its content, and the event that it was made.
+  func insert(_ submission: KnowledgeSubmission, content: SubmissionContent) throws {
+    let head = [
+      submission.id.sql, submission.organizationID.sql, submission.contributorID.sql, submission.title.sql,
+    ]
+    let tail = [
+      try submission.metadata.mapValues(MetadataJSON.init).json(), submission.documentID.sql,
+      submission.sourceURI.sql, submission.status.rawValue.sql, submission.reviewedBy.sql,
+      submission.reviewedAt.sql, submission.note.sql, submission.jobID.sql, submission.createdAt.sql,
+    ]
+    try execute(
+      sql: """
+        INSERT INTO knowledge_submissions (id, organization_id, contributor_id, title, content_kind, url, file_name,
+          media_type, byte_count, collection_options, metadata, document_id, source_uri, status, reviewed_by,
+          reviewed_at, note, job_id, created_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+      arguments: StatementArguments(head + (try submission.content.columns()) + tail))
+    if let payload = content.payload {
+      try execute(
+        sql: "INSERT INTO submission_payloads (submission_id, bytes) VALUES (?, ?)",
+        arguments: [submission.id.sql, payload])
+    }
+    try record(.created(submission))
   }
 }

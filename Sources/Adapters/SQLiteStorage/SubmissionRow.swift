@@ -28,17 +28,32 @@ extension ContentSummary {
       self = .file(
         name: try row.value("file_name"), mediaType: MediaType(try row.value("media_type", as: String.self)),
         byteCount: try row.value("byte_count"))
+    case "crawl":
+      let options = try row.json("collection_options", as: CollectionOptionsJSON.self)
+      guard let spec = options.crawl(of: try row.value("url")) else {
+        throw UnreadableValue(column: "collection_options")
+      }
+      self = .crawl(spec)
+    case "repository":
+      let options = try row.json("collection_options", as: CollectionOptionsJSON.self)
+      self = .repository(options.repository(at: try row.value("url")))
+    case "records": self = .records(name: try row.value("file_name"), byteCount: try row.value("byte_count"))
     default: throw UnreadableValue(column: "content_kind")
     }
   }
 
-  /// The values of `content_kind`, `url`, `file_name`, `media_type`, `byte_count`.
-  var columns: [DatabaseValue] {
-    switch self {
-    case .text(let byteCount): ["text".sql, .null, .null, .null, byteCount.databaseValue]
-    case .url(let url): ["url".sql, url.sql, .null, .null, .null]
+  /// The values of `content_kind`, `url`, `file_name`, `media_type`, `byte_count`, `collection_options`.
+  func columns() throws -> [DatabaseValue] {
+    let options = try CollectionOptionsJSON(self)?.json() ?? .null
+    return switch self {
+    case .text(let byteCount): ["text".sql, .null, .null, .null, byteCount.databaseValue, options]
+    case .url(let url): ["url".sql, url.sql, .null, .null, .null, options]
     case .file(let name, let mediaType, let byteCount):
-      ["file".sql, .null, name.sql, mediaType.name.sql, byteCount.databaseValue]
+      ["file".sql, .null, name.sql, mediaType.name.sql, byteCount.databaseValue, options]
+    case .crawl(let spec): ["crawl".sql, spec.url.sql, .null, .null, .null, options]
+    case .repository(let spec): ["repository".sql, spec.location.sql, .null, .null, .null, options]
+    case .records(let name, let byteCount):
+      ["records".sql, .null, name.sql, .null, byteCount.databaseValue, options]
     }
   }
 }
@@ -48,8 +63,8 @@ extension SubmissionContent {
   var payload: Data? {
     switch self {
     case .text(let text): Data(text.utf8)
-    case .url: nil
-    case .file(_, _, let bytes): bytes
+    case .url, .crawl, .repository: nil
+    case .file(_, _, let bytes), .records(_, let bytes): bytes
     }
   }
 
@@ -57,6 +72,9 @@ extension SubmissionContent {
   init(_ summary: ContentSummary, payload: Data?) throws {
     switch (summary, payload) {
     case (.url(let url), _): self = .url(url)
+    case (.crawl(let spec), _): self = .crawl(spec)
+    case (.repository(let spec), _): self = .repository(spec)
+    case (.records(let name, _), let payload?): self = .records(name: name, bytes: payload)
     case (.text, let payload?):
       guard let text = String(bytes: payload, encoding: .utf8) else { throw UnreadableValue(column: "bytes") }
       self = .text(text)

@@ -132,6 +132,13 @@ package protocol JobQueue: Sendable {
 
   /// Hands a job back untouched, as a worker does that is told to stop; the attempt does not count.
   func release(_ lease: JobLease, at time: Date) async throws(LeaseFailure)
+
+  /// Hands a job back that goes on at a later time, as a collection does between its turns: queued again for then, with
+  /// its progress kept. It got somewhere, so that no attempt so far counts.
+  func pause(_ lease: JobLease, until resumption: Date, at time: Date) async throws(LeaseFailure)
+
+  /// Ends a job whose documents others made, as indexed, without a document of its own.
+  func complete(_ lease: JobLease, at time: Date) async throws(LeaseFailure)
 }
 
 /// Ingestion jobs as their submitters see them.
@@ -144,10 +151,18 @@ package protocol JobRepository: Sendable {
     in organization: OrganizationID, state: IngestionJob.State?, page: PageRequest
   ) async throws(StorageFailure) -> Page<IngestionJob>
 
-  /// Queues a failed job again, due at once, as if it had never been tried: without attempts, progress and error. Its
-  /// place in the queue stays that of its `createdAt`.
+  /// Queues a failed or cancelled job again, due at once, as if it had never been tried: without attempts, progress and
+  /// error. Its place in the queue stays that of its `createdAt`. The run of a collection goes on: its items that failed
+  /// wait again, and its jobs that failed or were cancelled are queued with it.
   ///
   /// - Returns: the job as it is then.
-  /// - Throws: `.notFound` when the tenant has no such job; `.conflict("state")` when it is not failed.
+  /// - Throws: `.notFound` when the tenant has no such job; `.conflict("state")` when it is neither.
   func retry(_ id: JobID, in organization: OrganizationID, at time: Date) async throws(StorageFailure) -> IngestionJob
+
+  /// Cancels a job that has not ended, with the jobs of its collection that have not: no worker's lease of them holds
+  /// from then on. Each is an event, `job.cancelled`.
+  ///
+  /// - Returns: the job as it is then.
+  /// - Throws: `.notFound` when the tenant has no such job; `.conflict("state")` when it has ended.
+  func cancel(_ id: JobID, in organization: OrganizationID, at time: Date) async throws(StorageFailure) -> IngestionJob
 }

@@ -14,6 +14,8 @@ package struct UseCaseSettings: Sendable {
   package var desk = ReplyDesk.Settings()
   /// Times and sizes of ingestion.
   package var ingestion = IngestNextJob.Settings()
+  /// Limits of collections.
+  package var collections = RunCollection.Settings()
   /// Times and sizes of handing on events.
   package var relay = RelayEvents.Settings()
   /// Sizes of chunks.
@@ -51,8 +53,10 @@ package struct GatewayUseCases: Sendable {
   package let documents: ReadDocuments
   /// Shows jobs.
   package let jobs: WatchJobs
-  /// Queues failed jobs again.
+  /// Queues failed and cancelled jobs again.
   package let retryJob: RetryJob
+  /// Stops jobs.
+  package let cancelJob: CancelJob
   /// Hands on what happened.
   package let relayEvents: RelayEvents
   /// Answers, finds and embeds.
@@ -79,9 +83,11 @@ package struct GatewayUseCases: Sendable {
       submissions: world.submissions, makeID: makeID, clock: clock, intelligence: world.intelligence)
     documents = ReadDocuments(documents: world.documents, clock: clock)
     jobs = WatchJobs(
-      jobs: world.jobs, submissions: world.submissions, interval: settings.jobWatchInterval,
+      jobs: world.jobs, submissions: world.submissions, collections: world.collections,
+      interval: settings.jobWatchInterval,
       maximumDuration: settings.jobWatchMaximum)
     retryJob = RetryJob(jobs: world.jobs, intelligence: world.intelligence, clock: clock)
+    cancelJob = CancelJob(jobs: world.jobs, watch: jobs, clock: clock)
     relayEvents = RelayEvents(outbox: world.outbox, settings: settings.relay, clock: clock)
   }
 }
@@ -137,7 +143,8 @@ package struct IntelligenceUseCases: Sendable {
     cancelChat = CancelChat(
       replies: activeReplies, log: world.replies, writerSilence: settings.desk.writerSilence, clock: clock)
     ingestNext = IngestNextJob(
-      queue: world.jobQueue, submissions: world.submissions, extractor: world.extractor, fetcher: world.fetcher,
+      collect: RunCollection(world, settings, signal: signal), queue: world.jobQueue, submissions: world.submissions,
+      extractor: world.extractor, fetcher: world.fetcher,
       chunker: settings.chunker, counter: world.counter, embedder: world.embedder, secrets: world.secrets,
       settings: settings.ingestion, makeID: makeID, clock: clock)
     embedMissing = EmbedMissing(index: world.passages, embedder: world.embedder)

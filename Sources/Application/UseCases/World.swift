@@ -18,6 +18,8 @@ package struct World: Sendable {
   package var jobQueue: any JobQueue
   /// The jobs, for people.
   package var jobs: any JobRepository
+  /// The items of collections.
+  package var collections: any CollectionLedger
   /// The search index.
   package var passages: any PassageIndex
   /// The replies that are being written, and the events of those that can be taken up.
@@ -36,6 +38,8 @@ package struct World: Sendable {
   package var extractor: any TextExtractor
   /// Fetches addresses.
   package var fetcher: any ContentFetcher
+  /// What collections are read with.
+  package var sources: CollectionSources
   /// Hashes passwords.
   package var hasher: any PasswordHasher
   /// Makes tokens and digests.
@@ -50,9 +54,10 @@ package struct World: Sendable {
     users: any UserRepository, sessions: any SessionRepository, conversations: any ConversationRepository,
     memories: any MemoryRepository,
     submissions: any SubmissionRepository, documents: any DocumentRepository, jobQueue: any JobQueue,
-    jobs: any JobRepository, passages: any PassageIndex, replies: any ReplyLog, outbox: any EventOutbox,
+    jobs: any JobRepository, collections: any CollectionLedger, passages: any PassageIndex, replies: any ReplyLog,
+    outbox: any EventOutbox,
     models: LanguageModelRegistry, embedder: CurrentEmbedder, counter: any TokenCounter, extractor: any TextExtractor,
-    fetcher: any ContentFetcher,
+    fetcher: any ContentFetcher, sources: CollectionSources,
     hasher: any PasswordHasher, secrets: any SecretGenerator, makeID: IDGenerator, clock: WallClock
   ) {
     self.users = users
@@ -63,6 +68,7 @@ package struct World: Sendable {
     self.documents = documents
     self.jobQueue = jobQueue
     self.jobs = jobs
+    self.collections = collections
     self.passages = passages
     self.replies = replies
     self.outbox = outbox
@@ -71,6 +77,7 @@ package struct World: Sendable {
     self.counter = counter
     self.extractor = extractor
     self.fetcher = fetcher
+    self.sources = sources
     self.hasher = hasher
     self.secrets = secrets
     self.makeID = makeID
@@ -94,6 +101,8 @@ package struct GatewayWorld: Sendable {
   package var documents: any DocumentRepository
   /// The jobs, for people.
   package var jobs: any JobRepository
+  /// The items of collections.
+  package var collections: any CollectionLedger
   /// What happened, for those who follow it.
   package var outbox: any EventOutbox
   /// Answers, finds and embeds, here or in another process.
@@ -114,7 +123,8 @@ package struct GatewayWorld: Sendable {
     users: any UserRepository, sessions: any SessionRepository, conversations: any ConversationRepository,
     memories: any MemoryRepository,
     submissions: any SubmissionRepository, documents: any DocumentRepository, jobs: any JobRepository,
-    outbox: any EventOutbox, intelligence: any Intelligence, fetcher: any ContentFetcher,
+    collections: any CollectionLedger, outbox: any EventOutbox, intelligence: any Intelligence,
+    fetcher: any ContentFetcher,
     hasher: any PasswordHasher, secrets: any SecretGenerator, makeID: IDGenerator, clock: WallClock
   ) {
     self.users = users
@@ -124,6 +134,7 @@ package struct GatewayWorld: Sendable {
     self.submissions = submissions
     self.documents = documents
     self.jobs = jobs
+    self.collections = collections
     self.outbox = outbox
     self.intelligence = intelligence
     self.fetcher = fetcher
@@ -144,6 +155,8 @@ package struct IntelligenceWorld: Sendable {
   package var submissions: any SubmissionRepository
   /// The queue, for workers.
   package var jobQueue: any JobQueue
+  /// The items of collections.
+  package var collections: any CollectionLedger
   /// The search index.
   package var passages: any PassageIndex
   /// The replies that are being written, and the events of those that can be taken up.
@@ -160,6 +173,8 @@ package struct IntelligenceWorld: Sendable {
   package var extractor: any TextExtractor
   /// Fetches addresses.
   package var fetcher: any ContentFetcher
+  /// What collections are read with.
+  package var sources: CollectionSources
   /// Makes digests.
   package var secrets: any SecretGenerator
   /// Makes ids.
@@ -169,17 +184,19 @@ package struct IntelligenceWorld: Sendable {
 
   /// Makes a world of its parts.
   package init(
-    conversations: any ConversationRepository, memories: any MemoryRepository,
-    submissions: any SubmissionRepository, jobQueue: any JobQueue,
-    passages: any PassageIndex, replies: any ReplyLog, models: LanguageModelRegistry, embedder: CurrentEmbedder,
+    conversations: any ConversationRepository, memories: any MemoryRepository, submissions: any SubmissionRepository,
+    jobQueue: any JobQueue, collections: any CollectionLedger, passages: any PassageIndex, replies: any ReplyLog,
+    models: LanguageModelRegistry, embedder: CurrentEmbedder,
     counter: any TokenCounter,
-    extractor: any TextExtractor, fetcher: any ContentFetcher, secrets: any SecretGenerator, makeID: IDGenerator,
+    extractor: any TextExtractor, fetcher: any ContentFetcher, sources: CollectionSources, secrets: any SecretGenerator,
+    makeID: IDGenerator,
     clock: WallClock
   ) {
     self.conversations = conversations
     self.memories = memories
     self.submissions = submissions
     self.jobQueue = jobQueue
+    self.collections = collections
     self.passages = passages
     self.replies = replies
     self.models = models
@@ -187,6 +204,7 @@ package struct IntelligenceWorld: Sendable {
     self.counter = counter
     self.extractor = extractor
     self.fetcher = fetcher
+    self.sources = sources
     self.secrets = secrets
     self.makeID = makeID
     self.clock = clock
@@ -198,8 +216,8 @@ extension World {
   package var intelligence: IntelligenceWorld {
     var world = IntelligenceWorld(
       conversations: conversations, memories: memories, submissions: submissions, jobQueue: jobQueue,
-      passages: passages, replies: replies,
-      models: models, embedder: embedder, counter: counter, extractor: extractor, fetcher: fetcher, secrets: secrets,
+      collections: collections, passages: passages, replies: replies, models: models, embedder: embedder,
+      counter: counter, extractor: extractor, fetcher: fetcher, sources: sources, secrets: secrets,
       makeID: makeID,
       clock: clock)
     world.reranker = reranker
@@ -210,8 +228,8 @@ extension World {
   package func gateway(calling intelligence: any Intelligence) -> GatewayWorld {
     GatewayWorld(
       users: users, sessions: sessions, conversations: conversations, memories: memories, submissions: submissions,
-      documents: documents,
-      jobs: jobs, outbox: outbox, intelligence: intelligence, fetcher: fetcher, hasher: hasher, secrets: secrets,
+      documents: documents, jobs: jobs, collections: collections, outbox: outbox, intelligence: intelligence,
+      fetcher: fetcher, hasher: hasher, secrets: secrets,
       makeID: makeID, clock: clock)
   }
 }

@@ -7,21 +7,27 @@ import Foundation
 /// `opentier jobs`.
 struct JobsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "jobs", abstract: "Look at ingestion jobs, and retry those that failed.",
+    commandName: "jobs", abstract: "Look at ingestion jobs, cancel them, and retry those that failed.",
     discussion: """
       A job that fails for a reason that may pass is tried again by itself, later and later. When that does not help, or
       the reason will not pass, it stays failed until somebody has dealt with the reason and retries it:
 
         opentier jobs list --state failed
         opentier jobs retry --all-failed
+
+      The job of a crawl, a repository or a bulk import hands its items on, each with a job of its own; to cancel or to
+      retry it is to do so with all of them.
       """,
-    subcommands: [List.self, Show.self, Retry.self])
+    subcommands: [List.self, Show.self, Retry.self, Cancel.self])
 
   /// `opentier jobs list`.
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "list", abstract: "List jobs, newest first.")
     @OptionGroup var common: CommonOptions
-    @Option(help: "Only those that are queued, extracting, chunking, embedding, indexed or failed.")
+    @Option(
+      help:
+        "Only those that are queued, collecting, importing, extracting, chunking, embedding, indexed, failed or cancelled."
+    )
     var state: IngestionJob.State?
     @Option(help: "How many at most.") var limit = 50
 
@@ -84,11 +90,11 @@ struct JobsCommand: AsyncParsableCommand {
   /// `opentier jobs retry`.
   struct Retry: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "retry", abstract: "Queue failed jobs again, with all their attempts before them.",
+      commandName: "retry", abstract: "Queue failed or cancelled jobs again, with all their attempts before them.",
       discussion: "A server that runs works on them; without one they wait for the next start.")
     @OptionGroup var common: CommonOptions
     @Flag(name: .customLong("all-failed"), help: "All jobs that have failed.") var allFailed = false
-    @Argument(help: "The id of a job that has failed.") var id: JobID?
+    @Argument(help: "The id of a job that has failed or was cancelled.") var id: JobID?
 
     func validate() throws {
       guard allFailed == (id == nil) else { throw ValidationError("give the id of a job, or --all-failed") }
@@ -109,6 +115,26 @@ struct JobsCommand: AsyncParsableCommand {
         } else {
           terminal.line(jobs.count == 1 ? "1 job is queued again" : "\(jobs.count) jobs are queued again")
         }
+      }
+    }
+  }
+
+  /// `opentier jobs cancel`.
+  struct Cancel: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "cancel", abstract: "Stop a job that is not done, with the jobs of its collection.",
+      discussion: "A worker that has it stops within seconds, in whichever process. `opentier jobs retry` goes on.")
+    @OptionGroup var common: CommonOptions
+    @Argument(help: "The job's id.") var id: JobID
+
+    func run() async throws {
+      try await Assembly.run(try common.configuration()) { assembly in
+        let caller = try await assembly.operatorPrincipal()
+        let job: IngestionJob
+        do { job = try await assembly.useCases.cancelJob(id, caller) } catch let failure as UseCaseFailure {
+          throw CommandFailure(failure)
+        }
+        terminal.line(common.json ? try ContractJSON.text(job) : "the job is cancelled")
       }
     }
   }
@@ -147,6 +173,22 @@ struct JobsCommand: AsyncParsableCommand {
     if let document = job.documentID { details.append(("document", document.description)) }
     if let revision = job.revisionID { details.append(("revision", revision.description)) }
     if let error = job.error { details.append(("error", oneLine(error))) }
+    if let report = job.collection { details += Self.details(of: report) }
+    return details
+  }
+
+  private static func details(of report: CollectionReport) -> [(label: String, value: String)] {
+    let counts = CollectionItem.State.allCases.compactMap { state in
+      report.items[state].map { "\($0) \(state.rawValue.replacing("_", with: " "))" }
+    }
+    var details = [
+      ("items", counts.isEmpty ? "none yet" : counts.joined(separator: ", ")),
+      (
+        "documents",
+        "\(report.indexed) indexed, \(report.openJobs) open, \(report.failedJobs) failed, \(report.cancelledJobs) cancelled"
+      ),
+    ]
+    details += report.problems.map { ($0.state.rawValue, "\(oneLine($0.key)): \(oneLine($0.reason))") }
     return details
   }
 }

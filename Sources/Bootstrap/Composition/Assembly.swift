@@ -7,6 +7,7 @@ import Foundation
 import InMemoryStorage
 import LanguageModels
 import Logging
+import NIOCore
 import SQLiteStorage
 import SystemSecurity
 import Settings
@@ -39,15 +40,17 @@ struct Assembly: Sendable {
       let slot = CurrentEmbedder { embedder.embedder }
       let extractive = ExtractiveLanguageModel(embedder: slot, counter: embedder)
       let clock = WallClock.system
+      let extractor = StandardTextExtractor(limits: extraction(configuration))
+      let fetcher = HTTPContentFetcher(policy: policy, client: client, limits: fetching(configuration))
       var world = World(
         users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
         memories: storage.memories,
         submissions: storage.submissions, documents: storage.documents,
         jobQueue: ObservedJobQueue(queue: storage.jobQueue, logger: logger), jobs: storage.jobs,
-        passages: storage.passages, replies: storage.replies, outbox: storage.outbox,
+        collections: storage.collections, passages: storage.passages, replies: storage.replies, outbox: storage.outbox,
         models: Providers.registry(configuration.models, builtIn: extractive, providers: providers),
-        embedder: slot, counter: embedder, extractor: StandardTextExtractor(limits: extraction(configuration)),
-        fetcher: HTTPContentFetcher(policy: policy, client: client),
+        embedder: slot, counter: embedder, extractor: extractor, fetcher: fetcher,
+        sources: CollectionSources(sites: fetcher, links: extractor),
         hasher: try hasher(configuration),
         secrets: SystemSecretGenerator(), makeID: .uuidVersion7(clock: clock), clock: clock)
       world.reranker = try configuration.retrieval.reranker.map {
@@ -68,6 +71,16 @@ struct Assembly: Sendable {
     var limits = ExtractionLimits()
     // What may be submitted may be read; the limits on text and structure hold beyond that.
     limits.maximumPayloadBytes = max(configuration.limits.uploadBody, configuration.limits.submissionBody)
+    return limits
+  }
+
+  /// What fetching an address may take.
+  private static func fetching(_ configuration: ServerConfiguration) -> HTTPContentFetcher.Limits {
+    var limits = HTTPContentFetcher.Limits()
+    limits.maximumBytes = configuration.collections.maximumPageBytes
+    limits.total = .nanoseconds(Int64(configuration.collections.fetchTimeout / .nanoseconds(1)))
+    limits.pace = configuration.collections.pace
+    limits.maximumPace = configuration.collections.maximumPace
     return limits
   }
 
@@ -98,6 +111,10 @@ struct Assembly: Sendable {
     if configuration.profile == .production { settings.desk.batchInterval = .milliseconds(50) }
     settings.ingestion.lease = configuration.ingestion.lease / .seconds(1)
     settings.ingestion.retries = RetryPolicy(maximumAttempts: configuration.ingestion.maximumAttempts)
+    settings.collections.maximumOpenJobs = configuration.collections.maximumOpenJobs
+    settings.collections.maximumBytes = configuration.collections.maximumBytes
+    settings.collections.maximumItems = configuration.collections.maximumItems
+    settings.collections.maximumDuration = configuration.collections.maximumDuration / .seconds(1)
     settings.chunker = TextChunker(
       maximumTokens: configuration.chunking.maximumTokens, overlapTokens: configuration.chunking.overlapTokens)
     return settings

@@ -24,9 +24,8 @@ struct GatewayAssembly: Sendable {
       let clock = WallClock.system
       let world = GatewayWorld(
         users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
-        memories: storage.memories,
-        submissions: storage.submissions, documents: storage.documents, jobs: storage.jobs, outbox: storage.outbox,
-        intelligence: intelligence,
+        memories: storage.memories, submissions: storage.submissions, documents: storage.documents,
+        jobs: storage.jobs, collections: storage.collections, outbox: storage.outbox, intelligence: intelligence,
         fetcher: HTTPContentFetcher(policy: try EgressPolicy(allow: configuration.egressAllowed), client: client),
         hasher: try Assembly.hasher(configuration), secrets: SystemSecretGenerator(),
         makeID: .uuidVersion7(clock: clock), clock: clock)

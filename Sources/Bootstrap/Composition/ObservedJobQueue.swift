@@ -69,4 +69,15 @@ struct ObservedJobQueue: JobQueue {
     logger.info(
       "ingestion handed back", metadata: ["job_id": "\(lease.jobID)", "organization_id": "\(lease.organizationID)"])
   }
+
+  func pause(_ lease: JobLease, until resumption: Date, at time: Date) async throws(LeaseFailure) {
+    try await queue.pause(lease, until: resumption, at: time)
+  }
+
+  func complete(_ lease: JobLease, at time: Date) async throws(LeaseFailure) {
+    try await queue.complete(lease, at: time)
+    Counter(label: "ingestion_jobs_total", dimensions: [("outcome", "collected")]).increment()
+    logger.info(
+      "collection done", metadata: ["job_id": "\(lease.jobID)", "organization_id": "\(lease.organizationID)"])
+  }
 }

@@ -15,6 +15,7 @@ struct Storage: Sendable {
   let documents: any DocumentRepository
   let jobQueue: any JobQueue
   let jobs: any JobRepository
+  let collections: any CollectionLedger
   let passages: any PassageIndex
   let replies: any ReplyLog
   let outbox: any EventOutbox
@@ -55,6 +56,7 @@ struct Storage: Sendable {
     documents = storage.documents
     jobQueue = storage.jobQueue
     jobs = storage.jobs
+    collections = storage.collections
     passages = storage.passages
     replies = InMemoryReplyLog()
     outbox = storage.outbox
@@ -73,6 +75,7 @@ struct Storage: Sendable {
     documents = storage.documents
     jobQueue = storage.jobQueue
     jobs = storage.jobs
+    collections = storage.collections
     passages = storage.passages
     replies = InMemoryReplyLog()
     outbox = storage.outbox
@@ -91,6 +94,7 @@ struct Storage: Sendable {
     documents = storage.documents
     jobQueue = storage.jobQueue
     jobs = storage.jobs
+    collections = storage.collections
     passages = storage.passages
     replies = storage.replies
     outbox = storage.outbox

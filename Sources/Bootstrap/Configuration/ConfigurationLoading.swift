@@ -47,6 +47,7 @@ extension ServerConfiguration {
     passwords = try Passwords(&reader)
     embedding = try Embedding(&reader, inputs)
     ingestion = try Ingestion(&reader)
+    collections = try Collections(&reader)
     chunking = try Chunking(&reader)
     retrieval = try Retrieval(&reader)
     chat = try Chat(&reader)
@@ -261,6 +262,22 @@ extension ServerConfiguration.Ingestion {
     workers = try reader.value("ingestion.workers", .integer(1...64), default: 2)
     maximumAttempts = try reader.value("ingestion.maximumAttempts", .integer(1...100), default: 5)
     lease = try reader.value("ingestion.lease", .duration(.seconds(1)...(.seconds(3600))), default: .seconds(20))
+  }
+}
+
+extension ServerConfiguration.Collections {
+  fileprivate init(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
+    pace = try reader.value("collections.pace", .duration(.zero...(.seconds(60))), default: .seconds(1))
+    maximumPace = try reader.value(
+      "collections.maximumPace", .duration(pace...(.seconds(600))), default: max(pace, .seconds(30)))
+    fetchTimeout = try reader.value(
+      "collections.fetchTimeout", .duration(.seconds(1)...(.seconds(600))), default: .seconds(30))
+    maximumPageBytes = try reader.value("collections.maximumPageBytes", .bytes(1024...(1 << 30)), default: 20 << 20)
+    maximumOpenJobs = try reader.value("collections.maximumOpenJobs", .integer(1...1000), default: 16)
+    maximumItems = try reader.value("collections.maximumItems", .integer(1...1_000_000), default: 100_000)
+    maximumBytes = try reader.value("collections.maximumBytes", .bytes((1 << 20)...(1 << 40)), default: 1 << 30)
+    maximumDuration = try reader.value(
+      "collections.maximumDuration", .duration(.seconds(1)...(.seconds(30 * 86_400))), default: .seconds(86_400))
   }
 }
 

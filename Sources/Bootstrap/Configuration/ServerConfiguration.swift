@@ -54,6 +54,8 @@ package struct ServerConfiguration: Sendable {
   package let embedding: Embedding
   /// `ingestion`.
   package let ingestion: Ingestion
+  /// `collections`.
+  package let collections: Collections
   /// `chunking`.
   package let chunking: Chunking
   /// `retrieval`.
@@ -200,6 +202,26 @@ package struct ServerConfiguration: Sendable {
     package let maximumAttempts: Int
     /// `ingestion.lease`: how long a worker that says nothing keeps its job.
     package let lease: Duration
+  }
+
+  /// How sources that bring many documents are read.
+  package struct Collections: Sendable {
+    /// `collections.pace`: between two requests to one host.
+    package let pace: Duration
+    /// `collections.maximumPace`: the longest that a site's `robots.txt` can ask for.
+    package let maximumPace: Duration
+    /// `collections.fetchTimeout`: for one page.
+    package let fetchTimeout: Duration
+    /// `collections.maximumPageBytes`: of one page, or of what a URL names.
+    package let maximumPageBytes: Int
+    /// `collections.maximumOpenJobs`: of one collection at once.
+    package let maximumOpenJobs: Int
+    /// `collections.maximumItems`: files of a repository, or lines of a bulk import.
+    package let maximumItems: Int
+    /// `collections.maximumBytes`: that one run hands on.
+    package let maximumBytes: Int
+    /// `collections.maximumDuration`: of one run.
+    package let maximumDuration: Duration
   }
 
   /// How texts are cut.

@@ -20,6 +20,8 @@ package struct DomainEvent: Hashable, Sendable {
     case documentDeleted = "document.deleted"
     /// A job has failed for good and waits for someone to look at it. The subject is the job.
     case jobFailed = "job.failed"
+    /// Somebody stopped a job before it was done. The subject is the job.
+    case jobCancelled = "job.cancelled"
   }
 
   /// Its id: a consumer that sees it twice has had it before.
@@ -98,6 +100,12 @@ extension DomainEvent {
     var attributes = ["submissionId": job.submissionID.description, "attempts": "\(job.attempts)"]
     attributes["reason"] = job.error
     return DomainEvent(.jobFailed, job.id, in: job.organizationID, attributes, at: job.updatedAt)
+  }
+
+  /// A job was cancelled, as it is after that; attribute `submissionId`.
+  package static func cancelled(_ job: IngestionJob) -> DomainEvent {
+    DomainEvent(
+      .jobCancelled, job.id, in: job.organizationID, ["submissionId": job.submissionID.description], at: job.updatedAt)
   }
 
   private init<Entity>(

@@ -25,6 +25,11 @@ package struct SecretHash: Hashable, Sendable {
 
   /// Wraps a digest.
   package init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  /// The digest in lower-case hexadecimal.
+  package var hexadecimal: String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
 }
 
 /// A signed-in client of a user.

@@ -4,8 +4,12 @@ package import FoundationEssentials
 package struct IngestionJob: Hashable, Sendable {
   /// Where a job stands. It goes forward through the stages; a retry goes back to `queued`.
   package enum State: String, Sendable, CaseIterable {
-    /// Waits for a worker, or for its next attempt.
+    /// Waits for a worker, for its next attempt, or for the next turn of a collection.
     case queued
+    /// A collection's items are looked for and handed on, each with a job of its own.
+    case collecting
+    /// All items of a collection are handed on, and their jobs are awaited.
+    case importing
     /// The payload becomes text.
     case extracting
     /// The text becomes chunks.
@@ -16,12 +20,21 @@ package struct IngestionJob: Hashable, Sendable {
     case indexed
     /// Given up, with a reason.
     case failed
+    /// Stopped by someone before it was done.
+    case cancelled
 
-    /// Whether nothing more will happen.
-    package var isFinal: Bool { self == .indexed || self == .failed }
+    /// Whether nothing more will happen, unless somebody retries it.
+    package var isFinal: Bool { self == .indexed || self == .failed || self == .cancelled }
+
+    /// Whether somebody may have it done again.
+    package var isRetriable: Bool { self == .failed || self == .cancelled }
+
+    /// Whether a worker reports from it.
+    package var isRunning: Bool { !isFinal && self != .queued }
   }
 
-  /// How far a stage is: `done` of `total`, in the stage's own unit (bytes extracted, chunks cut, chunks embedded).
+  /// How far a stage is: `done` of `total`, in the stage's own unit (items looked at, items whose jobs have
+  /// ended, bytes extracted, chunks cut, chunks embedded).
   package struct Progress: Hashable, Sendable {
     /// The units done.
     package let done: Int
@@ -57,6 +70,8 @@ package struct IngestionJob: Hashable, Sendable {
   package let createdAt: Date
   /// When anything of it last changed.
   package let updatedAt: Date
+  /// What became of the items, where it is the job of a collection and somebody looks at it.
+  package var collection: CollectionReport?
 
   /// Makes a job of its parts.
   package init(

@@ -31,6 +31,12 @@ package enum SubmissionContent: Hashable, Sendable {
   case url(String)
   /// A file's bytes.
   case file(name: String, mediaType: MediaType, bytes: Data)
+  /// The pages of a web site, each a document.
+  case crawl(CrawlSpec)
+  /// The files of a git repository, each a document.
+  case repository(RepositorySpec)
+  /// JSON Lines, each line a document.
+  case records(name: String, bytes: Data)
 }
 
 /// What a submission holds, without the bytes.
@@ -41,6 +47,12 @@ package enum ContentSummary: Hashable, Sendable {
   case url(String)
   /// A file of this many bytes.
   case file(name: String, mediaType: MediaType, byteCount: Int)
+  /// The pages of a web site.
+  case crawl(CrawlSpec)
+  /// The files of a git repository.
+  case repository(RepositorySpec)
+  /// JSON Lines of this many bytes.
+  case records(name: String, byteCount: Int)
 
   /// Summarises a content.
   package init(_ content: SubmissionContent) {
@@ -49,6 +61,17 @@ package enum ContentSummary: Hashable, Sendable {
     case .url(let url): self = .url(url)
     case .file(let name, let mediaType, let bytes):
       self = .file(name: name, mediaType: mediaType, byteCount: bytes.count)
+    case .crawl(let spec): self = .crawl(spec)
+    case .repository(let spec): self = .repository(spec)
+    case .records(let name, let bytes): self = .records(name: name, byteCount: bytes.count)
+    }
+  }
+
+  /// Whether it brings many documents, each with a submission and a job of its own.
+  package var isCollection: Bool {
+    switch self {
+    case .text, .url, .file: false
+    case .crawl, .repository, .records: true
     }
   }
 }

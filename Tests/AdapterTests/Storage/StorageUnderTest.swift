@@ -77,6 +77,7 @@ struct OpenStorage: Sendable {
   let documents: any DocumentRepository
   let jobQueue: any JobQueue
   let jobs: any JobRepository
+  let collections: any CollectionLedger
   let passages: any PassageIndex
   let outbox: any EventOutbox
   /// SQLite keeps none: beside it the server takes the one in memory.
@@ -91,6 +92,7 @@ struct OpenStorage: Sendable {
     documents = storage.documents
     jobQueue = storage.jobQueue
     jobs = storage.jobs
+    collections = storage.collections
     passages = storage.passages
     outbox = storage.outbox
     replies = InMemoryReplyLog()
@@ -105,6 +107,7 @@ struct OpenStorage: Sendable {
     documents = storage.documents
     jobQueue = storage.jobQueue
     jobs = storage.jobs
+    collections = storage.collections
     passages = storage.passages
     outbox = storage.outbox
     replies = InMemoryReplyLog()
@@ -119,6 +122,7 @@ struct OpenStorage: Sendable {
     documents = storage.documents
     jobQueue = storage.jobQueue
     jobs = storage.jobs
+    collections = storage.collections
     passages = storage.passages
     outbox = storage.outbox
     replies = storage.replies

@@ -97,6 +97,7 @@ extension Opentier_V1_WatchJobResponse: StreamEvent {
     case .progress(let payload): ("progress", payload)
     case .completed(let payload): ("completed", payload)
     case .failed(let payload): ("failed", payload)
+    case .cancelled(let payload): ("cancelled", payload)
     case nil: nil
     }
   }

@@ -178,6 +178,32 @@ package enum Opentier_V1_KnowledgeService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "CancelJob" metadata.
+        package enum CancelJob: Sendable {
+            /// Request type for "CancelJob".
+            package typealias Input = Opentier_V1_CancelJobRequest
+            /// Response type for "CancelJob".
+            package typealias Output = Opentier_V1_CancelJobResponse
+            /// Descriptor for "CancelJob".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "opentier.v1.KnowledgeService"),
+                method: "CancelJob",
+                type: .unary
+            )
+        }
+        /// Namespace for "RetryJob" metadata.
+        package enum RetryJob: Sendable {
+            /// Request type for "RetryJob".
+            package typealias Input = Opentier_V1_RetryJobRequest
+            /// Response type for "RetryJob".
+            package typealias Output = Opentier_V1_RetryJobResponse
+            /// Descriptor for "RetryJob".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "opentier.v1.KnowledgeService"),
+                method: "RetryJob",
+                type: .unary
+            )
+        }
         /// Namespace for "WatchJob" metadata.
         package enum WatchJob: Sendable {
             /// Request type for "WatchJob".
@@ -205,6 +231,8 @@ package enum Opentier_V1_KnowledgeService: Sendable {
             GetDocumentText.descriptor,
             ListJobs.descriptor,
             GetJob.descriptor,
+            CancelJob.descriptor,
+            RetryJob.descriptor,
             WatchJob.descriptor
         ]
     }
@@ -459,6 +487,47 @@ extension Opentier_V1_KnowledgeService {
             request: GRPCCore.StreamingServerRequest<Opentier_V1_GetJobRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Opentier_V1_GetJobResponse>
+
+        /// Handle the "CancelJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Stops a job that has not ended, with the jobs of its collection: of the caller's own submission, or any for an
+        /// > admin. A worker that has it stops within seconds.
+        /// > 
+        /// > Fails with `failed_precondition` if it has ended.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Opentier_V1_CancelJobRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Opentier_V1_CancelJobResponse` messages.
+        func cancelJob(
+            request: GRPCCore.StreamingServerRequest<Opentier_V1_CancelJobRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Opentier_V1_CancelJobResponse>
+
+        /// Handle the "RetryJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Queues a failed or cancelled job again; a collection goes on where it stopped. For admins.
+        /// > 
+        /// > Fails with `failed_precondition` if it is neither.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Opentier_V1_RetryJobRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Opentier_V1_RetryJobResponse` messages.
+        func retryJob(
+            request: GRPCCore.StreamingServerRequest<Opentier_V1_RetryJobRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Opentier_V1_RetryJobResponse>
 
         /// Handle the "WatchJob" method.
         ///
@@ -715,6 +784,47 @@ extension Opentier_V1_KnowledgeService {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Opentier_V1_GetJobResponse>
 
+        /// Handle the "CancelJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Stops a job that has not ended, with the jobs of its collection: of the caller's own submission, or any for an
+        /// > admin. A worker that has it stops within seconds.
+        /// > 
+        /// > Fails with `failed_precondition` if it has ended.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Opentier_V1_CancelJobRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Opentier_V1_CancelJobResponse` message.
+        func cancelJob(
+            request: GRPCCore.ServerRequest<Opentier_V1_CancelJobRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Opentier_V1_CancelJobResponse>
+
+        /// Handle the "RetryJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Queues a failed or cancelled job again; a collection goes on where it stopped. For admins.
+        /// > 
+        /// > Fails with `failed_precondition` if it is neither.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Opentier_V1_RetryJobRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Opentier_V1_RetryJobResponse` message.
+        func retryJob(
+            request: GRPCCore.ServerRequest<Opentier_V1_RetryJobRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Opentier_V1_RetryJobResponse>
+
         /// Handle the "WatchJob" method.
         ///
         /// > Source IDL Documentation:
@@ -968,6 +1078,47 @@ extension Opentier_V1_KnowledgeService {
             context: GRPCCore.ServerContext
         ) async throws -> Opentier_V1_GetJobResponse
 
+        /// Handle the "CancelJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Stops a job that has not ended, with the jobs of its collection: of the caller's own submission, or any for an
+        /// > admin. A worker that has it stops within seconds.
+        /// > 
+        /// > Fails with `failed_precondition` if it has ended.
+        ///
+        /// - Parameters:
+        ///   - request: A `Opentier_V1_CancelJobRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Opentier_V1_CancelJobResponse` to respond with.
+        func cancelJob(
+            request: Opentier_V1_CancelJobRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Opentier_V1_CancelJobResponse
+
+        /// Handle the "RetryJob" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Queues a failed or cancelled job again; a collection goes on where it stopped. For admins.
+        /// > 
+        /// > Fails with `failed_precondition` if it is neither.
+        ///
+        /// - Parameters:
+        ///   - request: A `Opentier_V1_RetryJobRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Opentier_V1_RetryJobResponse` to respond with.
+        func retryJob(
+            request: Opentier_V1_RetryJobRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Opentier_V1_RetryJobResponse
+
         /// Handle the "WatchJob" method.
         ///
         /// > Source IDL Documentation:
@@ -1126,6 +1277,28 @@ extension Opentier_V1_KnowledgeService.StreamingServiceProtocol {
             }
         )
         router.registerHandler(
+            forMethod: Opentier_V1_KnowledgeService.Method.CancelJob.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Opentier_V1_CancelJobRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Opentier_V1_CancelJobResponse>(),
+            handler: { request, context in
+                try await self.cancelJob(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Opentier_V1_KnowledgeService.Method.RetryJob.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Opentier_V1_RetryJobRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Opentier_V1_RetryJobResponse>(),
+            handler: { request, context in
+                try await self.retryJob(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
             forMethod: Opentier_V1_KnowledgeService.Method.WatchJob.descriptor,
             deserializer: GRPCProtobuf.ProtobufDeserializer<Opentier_V1_WatchJobRequest>(),
             serializer: GRPCProtobuf.ProtobufSerializer<Opentier_V1_WatchJobResponse>(),
@@ -1268,6 +1441,28 @@ extension Opentier_V1_KnowledgeService.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Opentier_V1_GetJobResponse> {
         let response = try await self.getJob(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func cancelJob(
+        request: GRPCCore.StreamingServerRequest<Opentier_V1_CancelJobRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Opentier_V1_CancelJobResponse> {
+        let response = try await self.cancelJob(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func retryJob(
+        request: GRPCCore.StreamingServerRequest<Opentier_V1_RetryJobRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Opentier_V1_RetryJobResponse> {
+        let response = try await self.retryJob(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -1438,6 +1633,32 @@ extension Opentier_V1_KnowledgeService.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Opentier_V1_GetJobResponse> {
         return GRPCCore.ServerResponse<Opentier_V1_GetJobResponse>(
             message: try await self.getJob(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func cancelJob(
+        request: GRPCCore.ServerRequest<Opentier_V1_CancelJobRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Opentier_V1_CancelJobResponse> {
+        return GRPCCore.ServerResponse<Opentier_V1_CancelJobResponse>(
+            message: try await self.cancelJob(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func retryJob(
+        request: GRPCCore.ServerRequest<Opentier_V1_RetryJobRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Opentier_V1_RetryJobResponse> {
+        return GRPCCore.ServerResponse<Opentier_V1_RetryJobResponse>(
+            message: try await self.retryJob(
                 request: request.message,
                 context: context
             ),

@@ -102,6 +102,16 @@ package nonisolated enum Opentier_V1_JobState: SwiftProtobuf.Enum, Swift.CaseIte
 
   /// Given up; `error` says why.
   case failed // = 6
+
+  /// Stopped by somebody.
+  case cancelled // = 7
+
+  /// The items of a collection are looked for and handed on, each with a job of its own. Between two turns the job is
+  /// queued.
+  case collecting // = 8
+
+  /// The jobs of a collection's items are awaited.
+  case importing // = 9
   case UNRECOGNIZED(Int)
 
   package init() {
@@ -117,6 +127,9 @@ package nonisolated enum Opentier_V1_JobState: SwiftProtobuf.Enum, Swift.CaseIte
     case 4: self = .embedding
     case 5: self = .indexed
     case 6: self = .failed
+    case 7: self = .cancelled
+    case 8: self = .collecting
+    case 9: self = .importing
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -130,6 +143,9 @@ package nonisolated enum Opentier_V1_JobState: SwiftProtobuf.Enum, Swift.CaseIte
     case .embedding: return 4
     case .indexed: return 5
     case .failed: return 6
+    case .cancelled: return 7
+    case .collecting: return 8
+    case .importing: return 9
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -143,6 +159,78 @@ package nonisolated enum Opentier_V1_JobState: SwiftProtobuf.Enum, Swift.CaseIte
     .embedding,
     .indexed,
     .failed,
+    .cancelled,
+    .collecting,
+    .importing,
+  ]
+
+}
+
+/// Where an item of a collection stands.
+package nonisolated enum Opentier_V1_CollectionItemState: SwiftProtobuf.Enum, Swift.CaseIterable {
+  package typealias RawValue = Int
+
+  /// Not set.
+  case unspecified // = 0
+
+  /// Not looked at yet.
+  case waiting // = 1
+
+  /// Handed on to a job of its own.
+  case handedOn // = 2
+
+  /// As it was the last time.
+  case unchanged // = 3
+
+  /// Left out, for a reason.
+  case skipped // = 4
+
+  /// Could not be read or ingested.
+  case failed // = 5
+
+  /// No longer in the source; its document stays until it is deleted.
+  case gone // = 6
+  case UNRECOGNIZED(Int)
+
+  package init() {
+    self = .unspecified
+  }
+
+  package init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .waiting
+    case 2: self = .handedOn
+    case 3: self = .unchanged
+    case 4: self = .skipped
+    case 5: self = .failed
+    case 6: self = .gone
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  package var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .waiting: return 1
+    case .handedOn: return 2
+    case .unchanged: return 3
+    case .skipped: return 4
+    case .failed: return 5
+    case .gone: return 6
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  package static let allCases: [Opentier_V1_CollectionItemState] = [
+    .unspecified,
+    .waiting,
+    .handedOn,
+    .unchanged,
+    .skipped,
+    .failed,
+    .gone,
   ]
 
 }
@@ -190,6 +278,256 @@ package nonisolated struct Opentier_V1_UploadedFile: Sendable {
   fileprivate var _name: String? = nil
   fileprivate var _mediaType: String? = nil
   fileprivate var _data: Data? = nil
+}
+
+/// The pages of a web site, along its links, each a document. Only pages of the first one's host are read, as its
+/// `robots.txt` allows.
+package nonisolated struct Opentier_V1_Crawl: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The http or https URL to begin with.
+  package var url: String {
+    get {_url ?? String()}
+    set {_url = newValue}
+  }
+  /// Returns true if `url` has been explicitly set.
+  package var hasURL: Bool {self._url != nil}
+  /// Clears the value of `url`. Subsequent reads from it will return its default value.
+  package mutating func clearURL() {self._url = nil}
+
+  /// How many links a page may be away from it: 0 to 20, 3 unless said.
+  package var depth: UInt32 {
+    get {_depth ?? 0}
+    set {_depth = newValue}
+  }
+  /// Returns true if `depth` has been explicitly set.
+  package var hasDepth: Bool {self._depth != nil}
+  /// Clears the value of `depth`. Subsequent reads from it will return its default value.
+  package mutating func clearDepth() {self._depth = nil}
+
+  /// How many addresses are looked at: 1 to 100,000, 500 unless said.
+  package var limit: UInt32 {
+    get {_limit ?? 0}
+    set {_limit = newValue}
+  }
+  /// Returns true if `limit` has been explicitly set.
+  package var hasLimit: Bool {self._limit != nil}
+  /// Clears the value of `limit`. Subsequent reads from it will return its default value.
+  package mutating func clearLimit() {self._limit = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _url: String? = nil
+  fileprivate var _depth: UInt32? = nil
+  fileprivate var _limit: UInt32? = nil
+}
+
+/// The files of a git repository, each a document.
+package nonisolated struct Opentier_V1_Repository: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// An https URL.
+  package var url: String {
+    get {_url ?? String()}
+    set {_url = newValue}
+  }
+  /// Returns true if `url` has been explicitly set.
+  package var hasURL: Bool {self._url != nil}
+  /// Clears the value of `url`. Subsequent reads from it will return its default value.
+  package mutating func clearURL() {self._url = nil}
+
+  /// A branch or a tag; what the repository shows first unless said.
+  package var reference: String {
+    get {_reference ?? String()}
+    set {_reference = newValue}
+  }
+  /// Returns true if `reference` has been explicitly set.
+  package var hasReference: Bool {self._reference != nil}
+  /// Clears the value of `reference`. Subsequent reads from it will return its default value.
+  package mutating func clearReference() {self._reference = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _url: String? = nil
+  fileprivate var _reference: String? = nil
+}
+
+/// An item of a collection that was not taken.
+package nonisolated struct Opentier_V1_CollectionProblem: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The item: an address, a path, a record's id.
+  package var key: String {
+    get {_key ?? String()}
+    set {_key = newValue}
+  }
+  /// Returns true if `key` has been explicitly set.
+  package var hasKey: Bool {self._key != nil}
+  /// Clears the value of `key`. Subsequent reads from it will return its default value.
+  package mutating func clearKey() {self._key = nil}
+
+  /// How it stands: skipped, failed or gone.
+  package var state: Opentier_V1_CollectionItemState {
+    get {_state ?? .unspecified}
+    set {_state = newValue}
+  }
+  /// Returns true if `state` has been explicitly set.
+  package var hasState: Bool {self._state != nil}
+  /// Clears the value of `state`. Subsequent reads from it will return its default value.
+  package mutating func clearState() {self._state = nil}
+
+  /// Why.
+  package var reason: String {
+    get {_reason ?? String()}
+    set {_reason = newValue}
+  }
+  /// Returns true if `reason` has been explicitly set.
+  package var hasReason: Bool {self._reason != nil}
+  /// Clears the value of `reason`. Subsequent reads from it will return its default value.
+  package mutating func clearReason() {self._reason = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _key: String? = nil
+  fileprivate var _state: Opentier_V1_CollectionItemState? = nil
+  fileprivate var _reason: String? = nil
+}
+
+/// What became of a collection's items.
+package nonisolated struct Opentier_V1_CollectionReport: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Those that are known of.
+  package var found: UInt32 {
+    get {_found ?? 0}
+    set {_found = newValue}
+  }
+  /// Returns true if `found` has been explicitly set.
+  package var hasFound: Bool {self._found != nil}
+  /// Clears the value of `found`. Subsequent reads from it will return its default value.
+  package mutating func clearFound() {self._found = nil}
+
+  /// Those not looked at yet.
+  package var waiting: UInt32 {
+    get {_waiting ?? 0}
+    set {_waiting = newValue}
+  }
+  /// Returns true if `waiting` has been explicitly set.
+  package var hasWaiting: Bool {self._waiting != nil}
+  /// Clears the value of `waiting`. Subsequent reads from it will return its default value.
+  package mutating func clearWaiting() {self._waiting = nil}
+
+  /// Those handed on to a job of their own.
+  package var handedOn: UInt32 {
+    get {_handedOn ?? 0}
+    set {_handedOn = newValue}
+  }
+  /// Returns true if `handedOn` has been explicitly set.
+  package var hasHandedOn: Bool {self._handedOn != nil}
+  /// Clears the value of `handedOn`. Subsequent reads from it will return its default value.
+  package mutating func clearHandedOn() {self._handedOn = nil}
+
+  /// Those that are as they were the last time.
+  package var unchanged: UInt32 {
+    get {_unchanged ?? 0}
+    set {_unchanged = newValue}
+  }
+  /// Returns true if `unchanged` has been explicitly set.
+  package var hasUnchanged: Bool {self._unchanged != nil}
+  /// Clears the value of `unchanged`. Subsequent reads from it will return its default value.
+  package mutating func clearUnchanged() {self._unchanged = nil}
+
+  /// Those left out.
+  package var skipped: UInt32 {
+    get {_skipped ?? 0}
+    set {_skipped = newValue}
+  }
+  /// Returns true if `skipped` has been explicitly set.
+  package var hasSkipped: Bool {self._skipped != nil}
+  /// Clears the value of `skipped`. Subsequent reads from it will return its default value.
+  package mutating func clearSkipped() {self._skipped = nil}
+
+  /// Those that could not be read.
+  package var failed: UInt32 {
+    get {_failed ?? 0}
+    set {_failed = newValue}
+  }
+  /// Returns true if `failed` has been explicitly set.
+  package var hasFailed: Bool {self._failed != nil}
+  /// Clears the value of `failed`. Subsequent reads from it will return its default value.
+  package mutating func clearFailed() {self._failed = nil}
+
+  /// Those no longer in the source.
+  package var gone: UInt32 {
+    get {_gone ?? 0}
+    set {_gone = newValue}
+  }
+  /// Returns true if `gone` has been explicitly set.
+  package var hasGone: Bool {self._gone != nil}
+  /// Clears the value of `gone`. Subsequent reads from it will return its default value.
+  package mutating func clearGone() {self._gone = nil}
+
+  /// Jobs of items that ended with a document.
+  package var indexedJobs: UInt32 {
+    get {_indexedJobs ?? 0}
+    set {_indexedJobs = newValue}
+  }
+  /// Returns true if `indexedJobs` has been explicitly set.
+  package var hasIndexedJobs: Bool {self._indexedJobs != nil}
+  /// Clears the value of `indexedJobs`. Subsequent reads from it will return its default value.
+  package mutating func clearIndexedJobs() {self._indexedJobs = nil}
+
+  /// Jobs of items that failed.
+  package var failedJobs: UInt32 {
+    get {_failedJobs ?? 0}
+    set {_failedJobs = newValue}
+  }
+  /// Returns true if `failedJobs` has been explicitly set.
+  package var hasFailedJobs: Bool {self._failedJobs != nil}
+  /// Clears the value of `failedJobs`. Subsequent reads from it will return its default value.
+  package mutating func clearFailedJobs() {self._failedJobs = nil}
+
+  /// Jobs of items that were cancelled.
+  package var cancelledJobs: UInt32 {
+    get {_cancelledJobs ?? 0}
+    set {_cancelledJobs = newValue}
+  }
+  /// Returns true if `cancelledJobs` has been explicitly set.
+  package var hasCancelledJobs: Bool {self._cancelledJobs != nil}
+  /// Clears the value of `cancelledJobs`. Subsequent reads from it will return its default value.
+  package mutating func clearCancelledJobs() {self._cancelledJobs = nil}
+
+  /// Items that were not taken and why: failures first, at most 50.
+  package var problems: [Opentier_V1_CollectionProblem] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _found: UInt32? = nil
+  fileprivate var _waiting: UInt32? = nil
+  fileprivate var _handedOn: UInt32? = nil
+  fileprivate var _unchanged: UInt32? = nil
+  fileprivate var _skipped: UInt32? = nil
+  fileprivate var _failed: UInt32? = nil
+  fileprivate var _gone: UInt32? = nil
+  fileprivate var _indexedJobs: UInt32? = nil
+  fileprivate var _failedJobs: UInt32? = nil
+  fileprivate var _cancelledJobs: UInt32? = nil
 }
 
 /// Knowledge that somebody handed in.
@@ -357,6 +695,36 @@ package nonisolated struct Opentier_V1_Submission: @unchecked Sendable {
   package var hasByteCount: Bool {_storage._byteCount != nil}
   /// Clears the value of `byteCount`. Subsequent reads from it will return its default value.
   package mutating func clearByteCount() {_uniqueStorage()._byteCount = nil}
+
+  /// The web site that it brings the pages of, if it does.
+  package var crawl: Opentier_V1_Crawl {
+    get {_storage._crawl ?? Opentier_V1_Crawl()}
+    set {_uniqueStorage()._crawl = newValue}
+  }
+  /// Returns true if `crawl` has been explicitly set.
+  package var hasCrawl: Bool {_storage._crawl != nil}
+  /// Clears the value of `crawl`. Subsequent reads from it will return its default value.
+  package mutating func clearCrawl() {_uniqueStorage()._crawl = nil}
+
+  /// The repository that it brings the files of, if it does.
+  package var repository: Opentier_V1_Repository {
+    get {_storage._repository ?? Opentier_V1_Repository()}
+    set {_uniqueStorage()._repository = newValue}
+  }
+  /// Returns true if `repository` has been explicitly set.
+  package var hasRepository: Bool {_storage._repository != nil}
+  /// Clears the value of `repository`. Subsequent reads from it will return its default value.
+  package mutating func clearRepository() {_uniqueStorage()._repository = nil}
+
+  /// Whether each line of the file becomes a document.
+  package var records: Bool {
+    get {_storage._records ?? false}
+    set {_uniqueStorage()._records = newValue}
+  }
+  /// Returns true if `records` has been explicitly set.
+  package var hasRecords: Bool {_storage._records != nil}
+  /// Clears the value of `records`. Subsequent reads from it will return its default value.
+  package mutating func clearRecords() {_uniqueStorage()._records = nil}
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -655,117 +1023,122 @@ package nonisolated struct Opentier_V1_StageProgress: Sendable {
 }
 
 /// The ingestion of a submission.
-package nonisolated struct Opentier_V1_Job: Sendable {
+package nonisolated struct Opentier_V1_Job: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// Its id.
   package var id: String {
-    get {_id ?? String()}
-    set {_id = newValue}
+    get {_storage._id ?? String()}
+    set {_uniqueStorage()._id = newValue}
   }
   /// Returns true if `id` has been explicitly set.
-  package var hasID: Bool {self._id != nil}
+  package var hasID: Bool {_storage._id != nil}
   /// Clears the value of `id`. Subsequent reads from it will return its default value.
-  package mutating func clearID() {self._id = nil}
+  package mutating func clearID() {_uniqueStorage()._id = nil}
 
   /// The submission that it ingests.
   package var submissionID: String {
-    get {_submissionID ?? String()}
-    set {_submissionID = newValue}
+    get {_storage._submissionID ?? String()}
+    set {_uniqueStorage()._submissionID = newValue}
   }
   /// Returns true if `submissionID` has been explicitly set.
-  package var hasSubmissionID: Bool {self._submissionID != nil}
+  package var hasSubmissionID: Bool {_storage._submissionID != nil}
   /// Clears the value of `submissionID`. Subsequent reads from it will return its default value.
-  package mutating func clearSubmissionID() {self._submissionID = nil}
+  package mutating func clearSubmissionID() {_uniqueStorage()._submissionID = nil}
 
   /// Where it stands.
   package var state: Opentier_V1_JobState {
-    get {_state ?? .unspecified}
-    set {_state = newValue}
+    get {_storage._state ?? .unspecified}
+    set {_uniqueStorage()._state = newValue}
   }
   /// Returns true if `state` has been explicitly set.
-  package var hasState: Bool {self._state != nil}
+  package var hasState: Bool {_storage._state != nil}
   /// Clears the value of `state`. Subsequent reads from it will return its default value.
-  package mutating func clearState() {self._state = nil}
+  package mutating func clearState() {_uniqueStorage()._state = nil}
 
   /// The stages begun so far, in order.
-  package var stages: [Opentier_V1_StageProgress] = []
+  package var stages: [Opentier_V1_StageProgress] {
+    get {_storage._stages}
+    set {_uniqueStorage()._stages = newValue}
+  }
 
   /// How often it has been tried.
   package var attempts: UInt32 {
-    get {_attempts ?? 0}
-    set {_attempts = newValue}
+    get {_storage._attempts ?? 0}
+    set {_uniqueStorage()._attempts = newValue}
   }
   /// Returns true if `attempts` has been explicitly set.
-  package var hasAttempts: Bool {self._attempts != nil}
+  package var hasAttempts: Bool {_storage._attempts != nil}
   /// Clears the value of `attempts`. Subsequent reads from it will return its default value.
-  package mutating func clearAttempts() {self._attempts = nil}
+  package mutating func clearAttempts() {_uniqueStorage()._attempts = nil}
 
   /// Why it failed, or why the last try did.
   package var error: String {
-    get {_error ?? String()}
-    set {_error = newValue}
+    get {_storage._error ?? String()}
+    set {_uniqueStorage()._error = newValue}
   }
   /// Returns true if `error` has been explicitly set.
-  package var hasError: Bool {self._error != nil}
+  package var hasError: Bool {_storage._error != nil}
   /// Clears the value of `error`. Subsequent reads from it will return its default value.
-  package mutating func clearError() {self._error = nil}
+  package mutating func clearError() {_uniqueStorage()._error = nil}
 
   /// The document made or revised; absent until indexed.
   package var documentID: String {
-    get {_documentID ?? String()}
-    set {_documentID = newValue}
+    get {_storage._documentID ?? String()}
+    set {_uniqueStorage()._documentID = newValue}
   }
   /// Returns true if `documentID` has been explicitly set.
-  package var hasDocumentID: Bool {self._documentID != nil}
+  package var hasDocumentID: Bool {_storage._documentID != nil}
   /// Clears the value of `documentID`. Subsequent reads from it will return its default value.
-  package mutating func clearDocumentID() {self._documentID = nil}
+  package mutating func clearDocumentID() {_uniqueStorage()._documentID = nil}
 
   /// The revision made, or found to be there already; absent until indexed.
   package var revisionID: String {
-    get {_revisionID ?? String()}
-    set {_revisionID = newValue}
+    get {_storage._revisionID ?? String()}
+    set {_uniqueStorage()._revisionID = newValue}
   }
   /// Returns true if `revisionID` has been explicitly set.
-  package var hasRevisionID: Bool {self._revisionID != nil}
+  package var hasRevisionID: Bool {_storage._revisionID != nil}
   /// Clears the value of `revisionID`. Subsequent reads from it will return its default value.
-  package mutating func clearRevisionID() {self._revisionID = nil}
+  package mutating func clearRevisionID() {_uniqueStorage()._revisionID = nil}
 
   /// When it was queued.
   package var createdAt: SwiftProtobuf.Google_Protobuf_Timestamp {
-    get {_createdAt ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
-    set {_createdAt = newValue}
+    get {_storage._createdAt ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._createdAt = newValue}
   }
   /// Returns true if `createdAt` has been explicitly set.
-  package var hasCreatedAt: Bool {self._createdAt != nil}
+  package var hasCreatedAt: Bool {_storage._createdAt != nil}
   /// Clears the value of `createdAt`. Subsequent reads from it will return its default value.
-  package mutating func clearCreatedAt() {self._createdAt = nil}
+  package mutating func clearCreatedAt() {_uniqueStorage()._createdAt = nil}
 
   /// When it last changed.
   package var updatedAt: SwiftProtobuf.Google_Protobuf_Timestamp {
-    get {_updatedAt ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
-    set {_updatedAt = newValue}
+    get {_storage._updatedAt ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_uniqueStorage()._updatedAt = newValue}
   }
   /// Returns true if `updatedAt` has been explicitly set.
-  package var hasUpdatedAt: Bool {self._updatedAt != nil}
+  package var hasUpdatedAt: Bool {_storage._updatedAt != nil}
   /// Clears the value of `updatedAt`. Subsequent reads from it will return its default value.
-  package mutating func clearUpdatedAt() {self._updatedAt = nil}
+  package mutating func clearUpdatedAt() {_uniqueStorage()._updatedAt = nil}
+
+  /// What became of the items, for the job of a collection; absent in lists.
+  package var collection: Opentier_V1_CollectionReport {
+    get {_storage._collection ?? Opentier_V1_CollectionReport()}
+    set {_uniqueStorage()._collection = newValue}
+  }
+  /// Returns true if `collection` has been explicitly set.
+  package var hasCollection: Bool {_storage._collection != nil}
+  /// Clears the value of `collection`. Subsequent reads from it will return its default value.
+  package mutating func clearCollection() {_uniqueStorage()._collection = nil}
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
-  fileprivate var _id: String? = nil
-  fileprivate var _submissionID: String? = nil
-  fileprivate var _state: Opentier_V1_JobState? = nil
-  fileprivate var _attempts: UInt32? = nil
-  fileprivate var _error: String? = nil
-  fileprivate var _documentID: String? = nil
-  fileprivate var _revisionID: String? = nil
-  fileprivate var _createdAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
-  fileprivate var _updatedAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 /// Knowledge to hand in.
@@ -814,6 +1187,33 @@ package nonisolated struct Opentier_V1_CreateSubmissionRequest: Sendable {
     set {content = .file(newValue)}
   }
 
+  /// The pages of a web site.
+  package var crawl: Opentier_V1_Crawl {
+    get {
+      if case .crawl(let v)? = content {return v}
+      return Opentier_V1_Crawl()
+    }
+    set {content = .crawl(newValue)}
+  }
+
+  /// The files of a git repository.
+  package var repository: Opentier_V1_Repository {
+    get {
+      if case .repository(let v)? = content {return v}
+      return Opentier_V1_Repository()
+    }
+    set {content = .repository(newValue)}
+  }
+
+  /// JSON Lines, each line a document: an object with `text` and, where known, `_id`, `title` and `url`.
+  package var records: Opentier_V1_UploadedFile {
+    get {
+      if case .records(let v)? = content {return v}
+      return Opentier_V1_UploadedFile()
+    }
+    set {content = .records(newValue)}
+  }
+
   /// The contributor's own properties, at most 1,000 values in 16 levels; `tags`, a list of strings, can be searched by.
   package var metadata: SwiftProtobuf.Google_Protobuf_Struct {
     get {_metadata ?? SwiftProtobuf.Google_Protobuf_Struct()}
@@ -855,6 +1255,12 @@ package nonisolated struct Opentier_V1_CreateSubmissionRequest: Sendable {
     case url(String)
     /// A file.
     case file(Opentier_V1_UploadedFile)
+    /// The pages of a web site.
+    case crawl(Opentier_V1_Crawl)
+    /// The files of a git repository.
+    case repository(Opentier_V1_Repository)
+    /// JSON Lines, each line a document: an object with `text` and, where known, `_id`, `title` and `url`.
+    case records(Opentier_V1_UploadedFile)
 
   }
 
@@ -1527,6 +1933,98 @@ package nonisolated struct Opentier_V1_GetJobResponse: Sendable {
 }
 
 /// Which job.
+package nonisolated struct Opentier_V1_CancelJobRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The job's id.
+  package var jobID: String {
+    get {_jobID ?? String()}
+    set {_jobID = newValue}
+  }
+  /// Returns true if `jobID` has been explicitly set.
+  package var hasJobID: Bool {self._jobID != nil}
+  /// Clears the value of `jobID`. Subsequent reads from it will return its default value.
+  package mutating func clearJobID() {self._jobID = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _jobID: String? = nil
+}
+
+/// The job, cancelled.
+package nonisolated struct Opentier_V1_CancelJobResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The job.
+  package var job: Opentier_V1_Job {
+    get {_job ?? Opentier_V1_Job()}
+    set {_job = newValue}
+  }
+  /// Returns true if `job` has been explicitly set.
+  package var hasJob: Bool {self._job != nil}
+  /// Clears the value of `job`. Subsequent reads from it will return its default value.
+  package mutating func clearJob() {self._job = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _job: Opentier_V1_Job? = nil
+}
+
+/// Which job.
+package nonisolated struct Opentier_V1_RetryJobRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The job's id.
+  package var jobID: String {
+    get {_jobID ?? String()}
+    set {_jobID = newValue}
+  }
+  /// Returns true if `jobID` has been explicitly set.
+  package var hasJobID: Bool {self._jobID != nil}
+  /// Clears the value of `jobID`. Subsequent reads from it will return its default value.
+  package mutating func clearJobID() {self._jobID = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _jobID: String? = nil
+}
+
+/// The job, queued again.
+package nonisolated struct Opentier_V1_RetryJobResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The job.
+  package var job: Opentier_V1_Job {
+    get {_job ?? Opentier_V1_Job()}
+    set {_job = newValue}
+  }
+  /// Returns true if `job` has been explicitly set.
+  package var hasJob: Bool {self._job != nil}
+  /// Clears the value of `job`. Subsequent reads from it will return its default value.
+  package mutating func clearJob() {self._job = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _job: Opentier_V1_Job? = nil
+}
+
+/// Which job.
 package nonisolated struct Opentier_V1_WatchJobRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1585,6 +2083,15 @@ package nonisolated struct Opentier_V1_WatchJobResponse: Sendable {
     set {event = .failed(newValue)}
   }
 
+  /// The last event of a job that was cancelled.
+  package var cancelled: Opentier_V1_Job {
+    get {
+      if case .cancelled(let v)? = event {return v}
+      return Opentier_V1_Job()
+    }
+    set {event = .cancelled(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   /// The event. Over SSE its field's name is the event's name and its JSON is the data.
@@ -1595,6 +2102,8 @@ package nonisolated struct Opentier_V1_WatchJobResponse: Sendable {
     case completed(Opentier_V1_Job)
     /// The last event of a job that failed for good.
     case failed(Opentier_V1_Job)
+    /// The last event of a job that was cancelled.
+    case cancelled(Opentier_V1_Job)
 
   }
 
@@ -1610,7 +2119,11 @@ nonisolated extension Opentier_V1_SubmissionStatus: SwiftProtobuf._ProtoNameProv
 }
 
 nonisolated extension Opentier_V1_JobState: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0JOB_STATE_UNSPECIFIED\0\u{1}JOB_STATE_QUEUED\0\u{1}JOB_STATE_EXTRACTING\0\u{1}JOB_STATE_CHUNKING\0\u{1}JOB_STATE_EMBEDDING\0\u{1}JOB_STATE_INDEXED\0\u{1}JOB_STATE_FAILED\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0JOB_STATE_UNSPECIFIED\0\u{1}JOB_STATE_QUEUED\0\u{1}JOB_STATE_EXTRACTING\0\u{1}JOB_STATE_CHUNKING\0\u{1}JOB_STATE_EMBEDDING\0\u{1}JOB_STATE_INDEXED\0\u{1}JOB_STATE_FAILED\0\u{1}JOB_STATE_CANCELLED\0\u{1}JOB_STATE_COLLECTING\0\u{1}JOB_STATE_IMPORTING\0")
+}
+
+nonisolated extension Opentier_V1_CollectionItemState: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0COLLECTION_ITEM_STATE_UNSPECIFIED\0\u{1}COLLECTION_ITEM_STATE_WAITING\0\u{1}COLLECTION_ITEM_STATE_HANDED_ON\0\u{1}COLLECTION_ITEM_STATE_UNCHANGED\0\u{1}COLLECTION_ITEM_STATE_SKIPPED\0\u{1}COLLECTION_ITEM_STATE_FAILED\0\u{1}COLLECTION_ITEM_STATE_GONE\0")
 }
 
 nonisolated extension Opentier_V1_UploadedFile: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -1657,9 +2170,220 @@ nonisolated extension Opentier_V1_UploadedFile: SwiftProtobuf.Message, SwiftProt
   }
 }
 
+nonisolated extension Opentier_V1_Crawl: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Crawl"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}url\0\u{1}depth\0\u{1}limit\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._url) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self._depth) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self._limit) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._url {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._depth {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._limit {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_V1_Crawl, rhs: Opentier_V1_Crawl) -> Bool {
+    if lhs._url != rhs._url {return false}
+    if lhs._depth != rhs._depth {return false}
+    if lhs._limit != rhs._limit {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_V1_Repository: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Repository"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}url\0\u{1}reference\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._url) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._reference) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._url {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._reference {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_V1_Repository, rhs: Opentier_V1_Repository) -> Bool {
+    if lhs._url != rhs._url {return false}
+    if lhs._reference != rhs._reference {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_V1_CollectionProblem: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".CollectionProblem"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}state\0\u{1}reason\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._key) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self._state) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self._reason) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._key {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._state {
+      try visitor.visitSingularEnumField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._reason {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_V1_CollectionProblem, rhs: Opentier_V1_CollectionProblem) -> Bool {
+    if lhs._key != rhs._key {return false}
+    if lhs._state != rhs._state {return false}
+    if lhs._reason != rhs._reason {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_V1_CollectionReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".CollectionReport"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}found\0\u{1}waiting\0\u{3}handed_on\0\u{1}unchanged\0\u{1}skipped\0\u{1}failed\0\u{1}gone\0\u{3}indexed_jobs\0\u{3}failed_jobs\0\u{3}cancelled_jobs\0\u{1}problems\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self._found) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self._waiting) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self._handedOn) }()
+      case 4: try { try decoder.decodeSingularUInt32Field(value: &self._unchanged) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self._skipped) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self._failed) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self._gone) }()
+      case 8: try { try decoder.decodeSingularUInt32Field(value: &self._indexedJobs) }()
+      case 9: try { try decoder.decodeSingularUInt32Field(value: &self._failedJobs) }()
+      case 10: try { try decoder.decodeSingularUInt32Field(value: &self._cancelledJobs) }()
+      case 11: try { try decoder.decodeRepeatedMessageField(value: &self.problems) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._found {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._waiting {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._handedOn {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._unchanged {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 4)
+    } }()
+    try { if let v = self._skipped {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 5)
+    } }()
+    try { if let v = self._failed {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._gone {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 7)
+    } }()
+    try { if let v = self._indexedJobs {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 8)
+    } }()
+    try { if let v = self._failedJobs {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 9)
+    } }()
+    try { if let v = self._cancelledJobs {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 10)
+    } }()
+    if !self.problems.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.problems, fieldNumber: 11)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_V1_CollectionReport, rhs: Opentier_V1_CollectionReport) -> Bool {
+    if lhs._found != rhs._found {return false}
+    if lhs._waiting != rhs._waiting {return false}
+    if lhs._handedOn != rhs._handedOn {return false}
+    if lhs._unchanged != rhs._unchanged {return false}
+    if lhs._skipped != rhs._skipped {return false}
+    if lhs._failed != rhs._failed {return false}
+    if lhs._gone != rhs._gone {return false}
+    if lhs._indexedJobs != rhs._indexedJobs {return false}
+    if lhs._failedJobs != rhs._failedJobs {return false}
+    if lhs._cancelledJobs != rhs._cancelledJobs {return false}
+    if lhs.problems != rhs.problems {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Opentier_V1_Submission: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Submission"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}title\0\u{1}status\0\u{3}contributor_id\0\u{3}media_type\0\u{3}file_name\0\u{1}url\0\u{3}source_uri\0\u{3}document_id\0\u{1}metadata\0\u{3}reviewed_by\0\u{3}reviewed_at\0\u{1}note\0\u{3}job_id\0\u{3}created_at\0\u{3}byte_count\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}title\0\u{1}status\0\u{3}contributor_id\0\u{3}media_type\0\u{3}file_name\0\u{1}url\0\u{3}source_uri\0\u{3}document_id\0\u{1}metadata\0\u{3}reviewed_by\0\u{3}reviewed_at\0\u{1}note\0\u{3}job_id\0\u{3}created_at\0\u{3}byte_count\0\u{1}crawl\0\u{1}repository\0\u{1}records\0")
 
   fileprivate class _StorageClass {
     var _id: String? = nil
@@ -1678,6 +2402,9 @@ nonisolated extension Opentier_V1_Submission: SwiftProtobuf.Message, SwiftProtob
     var _jobID: String? = nil
     var _createdAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
     var _byteCount: UInt32? = nil
+    var _crawl: Opentier_V1_Crawl? = nil
+    var _repository: Opentier_V1_Repository? = nil
+    var _records: Bool? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1704,6 +2431,9 @@ nonisolated extension Opentier_V1_Submission: SwiftProtobuf.Message, SwiftProtob
       _jobID = source._jobID
       _createdAt = source._createdAt
       _byteCount = source._byteCount
+      _crawl = source._crawl
+      _repository = source._repository
+      _records = source._records
     }
   }
 
@@ -1738,6 +2468,9 @@ nonisolated extension Opentier_V1_Submission: SwiftProtobuf.Message, SwiftProtob
         case 14: try { try decoder.decodeSingularStringField(value: &_storage._jobID) }()
         case 15: try { try decoder.decodeSingularMessageField(value: &_storage._createdAt) }()
         case 16: try { try decoder.decodeSingularUInt32Field(value: &_storage._byteCount) }()
+        case 17: try { try decoder.decodeSingularMessageField(value: &_storage._crawl) }()
+        case 18: try { try decoder.decodeSingularMessageField(value: &_storage._repository) }()
+        case 19: try { try decoder.decodeSingularBoolField(value: &_storage._records) }()
         default: break
         }
       }
@@ -1798,6 +2531,15 @@ nonisolated extension Opentier_V1_Submission: SwiftProtobuf.Message, SwiftProtob
       try { if let v = _storage._byteCount {
         try visitor.visitSingularUInt32Field(value: v, fieldNumber: 16)
       } }()
+      try { if let v = _storage._crawl {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 17)
+      } }()
+      try { if let v = _storage._repository {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 18)
+      } }()
+      try { if let v = _storage._records {
+        try visitor.visitSingularBoolField(value: v, fieldNumber: 19)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1823,6 +2565,9 @@ nonisolated extension Opentier_V1_Submission: SwiftProtobuf.Message, SwiftProtob
         if _storage._jobID != rhs_storage._jobID {return false}
         if _storage._createdAt != rhs_storage._createdAt {return false}
         if _storage._byteCount != rhs_storage._byteCount {return false}
+        if _storage._crawl != rhs_storage._crawl {return false}
+        if _storage._repository != rhs_storage._repository {return false}
+        if _storage._records != rhs_storage._records {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -2036,78 +2781,139 @@ nonisolated extension Opentier_V1_StageProgress: SwiftProtobuf.Message, SwiftPro
 
 nonisolated extension Opentier_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Job"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{3}submission_id\0\u{1}state\0\u{1}stages\0\u{1}attempts\0\u{1}error\0\u{3}document_id\0\u{3}revision_id\0\u{3}created_at\0\u{3}updated_at\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{3}submission_id\0\u{1}state\0\u{1}stages\0\u{1}attempts\0\u{1}error\0\u{3}document_id\0\u{3}revision_id\0\u{3}created_at\0\u{3}updated_at\0\u{1}collection\0")
+
+  fileprivate class _StorageClass {
+    var _id: String? = nil
+    var _submissionID: String? = nil
+    var _state: Opentier_V1_JobState? = nil
+    var _stages: [Opentier_V1_StageProgress] = []
+    var _attempts: UInt32? = nil
+    var _error: String? = nil
+    var _documentID: String? = nil
+    var _revisionID: String? = nil
+    var _createdAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _updatedAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    var _collection: Opentier_V1_CollectionReport? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _id = source._id
+      _submissionID = source._submissionID
+      _state = source._state
+      _stages = source._stages
+      _attempts = source._attempts
+      _error = source._error
+      _documentID = source._documentID
+      _revisionID = source._revisionID
+      _createdAt = source._createdAt
+      _updatedAt = source._updatedAt
+      _collection = source._collection
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self._id) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self._submissionID) }()
-      case 3: try { try decoder.decodeSingularEnumField(value: &self._state) }()
-      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.stages) }()
-      case 5: try { try decoder.decodeSingularUInt32Field(value: &self._attempts) }()
-      case 6: try { try decoder.decodeSingularStringField(value: &self._error) }()
-      case 7: try { try decoder.decodeSingularStringField(value: &self._documentID) }()
-      case 8: try { try decoder.decodeSingularStringField(value: &self._revisionID) }()
-      case 9: try { try decoder.decodeSingularMessageField(value: &self._createdAt) }()
-      case 10: try { try decoder.decodeSingularMessageField(value: &self._updatedAt) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._id) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._submissionID) }()
+        case 3: try { try decoder.decodeSingularEnumField(value: &_storage._state) }()
+        case 4: try { try decoder.decodeRepeatedMessageField(value: &_storage._stages) }()
+        case 5: try { try decoder.decodeSingularUInt32Field(value: &_storage._attempts) }()
+        case 6: try { try decoder.decodeSingularStringField(value: &_storage._error) }()
+        case 7: try { try decoder.decodeSingularStringField(value: &_storage._documentID) }()
+        case 8: try { try decoder.decodeSingularStringField(value: &_storage._revisionID) }()
+        case 9: try { try decoder.decodeSingularMessageField(value: &_storage._createdAt) }()
+        case 10: try { try decoder.decodeSingularMessageField(value: &_storage._updatedAt) }()
+        case 11: try { try decoder.decodeSingularMessageField(value: &_storage._collection) }()
+        default: break
+        }
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    try { if let v = self._id {
-      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
-    } }()
-    try { if let v = self._submissionID {
-      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
-    } }()
-    try { if let v = self._state {
-      try visitor.visitSingularEnumField(value: v, fieldNumber: 3)
-    } }()
-    if !self.stages.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.stages, fieldNumber: 4)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._id {
+        try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+      } }()
+      try { if let v = _storage._submissionID {
+        try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+      } }()
+      try { if let v = _storage._state {
+        try visitor.visitSingularEnumField(value: v, fieldNumber: 3)
+      } }()
+      if !_storage._stages.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._stages, fieldNumber: 4)
+      }
+      try { if let v = _storage._attempts {
+        try visitor.visitSingularUInt32Field(value: v, fieldNumber: 5)
+      } }()
+      try { if let v = _storage._error {
+        try visitor.visitSingularStringField(value: v, fieldNumber: 6)
+      } }()
+      try { if let v = _storage._documentID {
+        try visitor.visitSingularStringField(value: v, fieldNumber: 7)
+      } }()
+      try { if let v = _storage._revisionID {
+        try visitor.visitSingularStringField(value: v, fieldNumber: 8)
+      } }()
+      try { if let v = _storage._createdAt {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+      } }()
+      try { if let v = _storage._updatedAt {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+      } }()
+      try { if let v = _storage._collection {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      } }()
     }
-    try { if let v = self._attempts {
-      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 5)
-    } }()
-    try { if let v = self._error {
-      try visitor.visitSingularStringField(value: v, fieldNumber: 6)
-    } }()
-    try { if let v = self._documentID {
-      try visitor.visitSingularStringField(value: v, fieldNumber: 7)
-    } }()
-    try { if let v = self._revisionID {
-      try visitor.visitSingularStringField(value: v, fieldNumber: 8)
-    } }()
-    try { if let v = self._createdAt {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
-    } }()
-    try { if let v = self._updatedAt {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
-    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Opentier_V1_Job, rhs: Opentier_V1_Job) -> Bool {
-    if lhs._id != rhs._id {return false}
-    if lhs._submissionID != rhs._submissionID {return false}
-    if lhs._state != rhs._state {return false}
-    if lhs.stages != rhs.stages {return false}
-    if lhs._attempts != rhs._attempts {return false}
-    if lhs._error != rhs._error {return false}
-    if lhs._documentID != rhs._documentID {return false}
-    if lhs._revisionID != rhs._revisionID {return false}
-    if lhs._createdAt != rhs._createdAt {return false}
-    if lhs._updatedAt != rhs._updatedAt {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._id != rhs_storage._id {return false}
+        if _storage._submissionID != rhs_storage._submissionID {return false}
+        if _storage._state != rhs_storage._state {return false}
+        if _storage._stages != rhs_storage._stages {return false}
+        if _storage._attempts != rhs_storage._attempts {return false}
+        if _storage._error != rhs_storage._error {return false}
+        if _storage._documentID != rhs_storage._documentID {return false}
+        if _storage._revisionID != rhs_storage._revisionID {return false}
+        if _storage._createdAt != rhs_storage._createdAt {return false}
+        if _storage._updatedAt != rhs_storage._updatedAt {return false}
+        if _storage._collection != rhs_storage._collection {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2115,7 +2921,7 @@ nonisolated extension Opentier_V1_Job: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension Opentier_V1_CreateSubmissionRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".CreateSubmissionRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}title\0\u{1}text\0\u{1}url\0\u{1}file\0\u{1}metadata\0\u{3}document_id\0\u{3}source_uri\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}title\0\u{1}text\0\u{1}url\0\u{1}file\0\u{1}metadata\0\u{3}document_id\0\u{3}source_uri\0\u{1}crawl\0\u{1}repository\0\u{1}records\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2156,6 +2962,45 @@ nonisolated extension Opentier_V1_CreateSubmissionRequest: SwiftProtobuf.Message
       case 5: try { try decoder.decodeSingularMessageField(value: &self._metadata) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self._documentID) }()
       case 7: try { try decoder.decodeSingularStringField(value: &self._sourceUri) }()
+      case 8: try {
+        var v: Opentier_V1_Crawl?
+        var hadOneofValue = false
+        if let current = self.content {
+          hadOneofValue = true
+          if case .crawl(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.content = .crawl(v)
+        }
+      }()
+      case 9: try {
+        var v: Opentier_V1_Repository?
+        var hadOneofValue = false
+        if let current = self.content {
+          hadOneofValue = true
+          if case .repository(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.content = .repository(v)
+        }
+      }()
+      case 10: try {
+        var v: Opentier_V1_UploadedFile?
+        var hadOneofValue = false
+        if let current = self.content {
+          hadOneofValue = true
+          if case .records(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.content = .records(v)
+        }
+      }()
       default: break
       }
     }
@@ -2182,7 +3027,7 @@ nonisolated extension Opentier_V1_CreateSubmissionRequest: SwiftProtobuf.Message
       guard case .file(let v)? = self.content else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
     }()
-    case nil: break
+    default: break
     }
     try { if let v = self._metadata {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
@@ -2193,6 +3038,21 @@ nonisolated extension Opentier_V1_CreateSubmissionRequest: SwiftProtobuf.Message
     try { if let v = self._sourceUri {
       try visitor.visitSingularStringField(value: v, fieldNumber: 7)
     } }()
+    switch self.content {
+    case .crawl?: try {
+      guard case .crawl(let v)? = self.content else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    }()
+    case .repository?: try {
+      guard case .repository(let v)? = self.content else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+    }()
+    case .records?: try {
+      guard case .records(let v)? = self.content else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+    }()
+    default: break
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3050,6 +3910,142 @@ nonisolated extension Opentier_V1_GetJobResponse: SwiftProtobuf.Message, SwiftPr
   }
 }
 
+nonisolated extension Opentier_V1_CancelJobRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".CancelJobRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_id\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._jobID) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._jobID {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_V1_CancelJobRequest, rhs: Opentier_V1_CancelJobRequest) -> Bool {
+    if lhs._jobID != rhs._jobID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_V1_CancelJobResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".CancelJobResponse"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}job\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._job) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._job {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_V1_CancelJobResponse, rhs: Opentier_V1_CancelJobResponse) -> Bool {
+    if lhs._job != rhs._job {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_V1_RetryJobRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".RetryJobRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_id\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._jobID) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._jobID {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_V1_RetryJobRequest, rhs: Opentier_V1_RetryJobRequest) -> Bool {
+    if lhs._jobID != rhs._jobID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_V1_RetryJobResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".RetryJobResponse"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}job\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._job) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._job {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_V1_RetryJobResponse, rhs: Opentier_V1_RetryJobResponse) -> Bool {
+    if lhs._job != rhs._job {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Opentier_V1_WatchJobRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".WatchJobRequest"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}job_id\0")
@@ -3086,7 +4082,7 @@ nonisolated extension Opentier_V1_WatchJobRequest: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension Opentier_V1_WatchJobResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".WatchJobResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}progress\0\u{1}completed\0\u{1}failed\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}progress\0\u{1}completed\0\u{1}failed\0\u{1}cancelled\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3133,6 +4129,19 @@ nonisolated extension Opentier_V1_WatchJobResponse: SwiftProtobuf.Message, Swift
           self.event = .failed(v)
         }
       }()
+      case 4: try {
+        var v: Opentier_V1_Job?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .cancelled(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .cancelled(v)
+        }
+      }()
       default: break
       }
     }
@@ -3155,6 +4164,10 @@ nonisolated extension Opentier_V1_WatchJobResponse: SwiftProtobuf.Message, Swift
     case .failed?: try {
       guard case .failed(let v)? = self.event else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    }()
+    case .cancelled?: try {
+      guard case .cancelled(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
     }()
     case nil: break
     }

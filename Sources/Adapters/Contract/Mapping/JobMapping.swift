@@ -6,6 +6,9 @@ extension Opentier_V1_JobState {
   init(_ state: IngestionJob.State) {
     switch state {
     case .queued: self = .queued
+    case .collecting: self = .collecting
+    case .importing: self = .importing
+    case .cancelled: self = .cancelled
     case .extracting: self = .extracting
     case .chunking: self = .chunking
     case .embedding: self = .embedding
@@ -21,6 +24,9 @@ extension Opentier_V1_JobState {
     switch self {
     case .unspecified: return nil
     case .queued: return .queued
+    case .collecting: return .collecting
+    case .importing: return .importing
+    case .cancelled: return .cancelled
     case .extracting: return .extracting
     case .chunking: return .chunking
     case .embedding: return .embedding
@@ -53,6 +59,7 @@ extension Opentier_V1_Job {
     if let revision = job.revisionID { revisionID = revision.description }
     createdAt = Google_Protobuf_Timestamp(job.createdAt)
     updatedAt = Google_Protobuf_Timestamp(job.updatedAt)
+    if let report = job.collection { collection = Opentier_V1_CollectionReport(report) }
   }
 }
 
@@ -61,7 +68,8 @@ extension Opentier_V1_WatchJobResponse {
   init(_ job: IngestionJob) {
     self.init()
     switch job.state {
-    case .queued, .extracting, .chunking, .embedding: progress = Opentier_V1_Job(job)
+    case .queued, .collecting, .importing, .extracting, .chunking, .embedding: progress = Opentier_V1_Job(job)
+    case .cancelled: cancelled = Opentier_V1_Job(job)
     case .indexed: completed = Opentier_V1_Job(job)
     case .failed: failed = Opentier_V1_Job(job)
     }

@@ -40,6 +40,12 @@ extension Opentier_V1_Submission {
       fileName = name
       mediaType = type.name
       byteCount = UInt32(count: bytes)
+    case .crawl(let spec): crawl = Opentier_V1_Crawl(spec)
+    case .repository(let spec): repository = Opentier_V1_Repository(spec)
+    case .records(let name, let bytes):
+      fileName = name
+      byteCount = UInt32(count: bytes)
+      records = true
     }
     if let uri = submission.sourceURI { sourceUri = uri }
     if let document = submission.documentID { documentID = document.description }
@@ -83,12 +89,5 @@ extension Opentier_V1_DocumentRevision {
     approverID = revision.approvedBy.description
     publishedAt = Google_Protobuf_Timestamp(revision.publishedAt)
     if let time = revision.supersededAt { supersededAt = Google_Protobuf_Timestamp(time) }
-  }
-}
-
-extension SecretHash {
-  /// The digest in lower-case hexadecimal.
-  var hexadecimal: String {
-    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 }

@@ -25,6 +25,22 @@ extension KnowledgeService {
     return response
   }
 
+  func cancelJob(
+    request: Opentier_V1_CancelJobRequest, context: ServerContext
+  ) async throws -> Opentier_V1_CancelJobResponse {
+    var response = Opentier_V1_CancelJobResponse()
+    response.job = Opentier_V1_Job(try await useCases.cancelJob(JobID(of: "job", request.jobID), caller()))
+    return response
+  }
+
+  func retryJob(
+    request: Opentier_V1_RetryJobRequest, context: ServerContext
+  ) async throws -> Opentier_V1_RetryJobResponse {
+    var response = Opentier_V1_RetryJobResponse()
+    response.job = Opentier_V1_Job(try await useCases.retryJob(JobID(of: "job", request.jobID), caller()))
+    return response
+  }
+
   func watchJob(
     request: Opentier_V1_WatchJobRequest, response: RPCWriter<Opentier_V1_WatchJobResponse>,
     context: ServerContext

@@ -10,17 +10,9 @@ struct KnowledgeService: Opentier_V1_KnowledgeService.SimpleServiceProtocol {
   func createSubmission(
     request: Opentier_V1_CreateSubmissionRequest, context: ServerContext
   ) async throws -> Opentier_V1_CreateSubmissionResponse {
-    let content: SubmissionContent
+    let content = try SubmissionContent(request)
     var title = request.title
-    switch request.content {
-    case .text(let text): content = .text(text)
-    case .url(let url): content = .url(url)
-    case .file(let file):
-      content = .file(
-        name: file.name, mediaType: file.hasMediaType ? MediaType(file.mediaType) : .unknown, bytes: file.data)
-      if !request.hasTitle { title = file.name }
-    case nil: throw ContractError.invalid("text", "must be given, or url, or file")
-    }
+    if !request.hasTitle, let name = content.ownName { title = name }
     let submission = try await useCases.submit(
       SubmitKnowledge.Command(
         title: title, content: content, metadata: request.metadata.metadata,

@@ -15,8 +15,8 @@ struct SubmissionExcerpt {
   init?(_ content: SubmissionContent) {
     switch content {
     case .text(let text): self.init(text)
-    case .url: return nil
-    case .file(_, _, let bytes):
+    case .url, .crawl, .repository: return nil
+    case .file(_, _, let bytes), .records(_, let bytes):
       guard let text = String(validating: bytes, as: UTF8.self), !text.utf8.contains(0) else { return nil }
       self.init(text)
     }

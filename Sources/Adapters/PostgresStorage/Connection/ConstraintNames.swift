@@ -17,6 +17,7 @@ enum ConstraintNames {
     ("chat_messages_", "message"), ("chat_replies_", "reply"), ("chat_reply_events_", "event"),
     ("knowledge_submissions_", "submission"), ("submission_payloads_", "submission"),
     ("document_revisions_", "revision"), ("document_chunks_", "chunk"), ("documents_", "document"),
-    ("ingestion_jobs_", "job"), ("outbox_", "event"), ("accounts_", "account"), ("api_keys_", "key"),
+    ("ingestion_jobs_", "job"), ("collection_runs_", "run"), ("collection_items_", "item"),
+    ("outbox_", "event"), ("accounts_", "account"), ("api_keys_", "key"),
   ]
 }

@@ -45,7 +45,7 @@ package struct PostgresJobQueue: JobQueue {
     _ state: IngestionJob.State, progress: IngestionJob.Progress, under lease: JobLease, at time: Date,
     leaseFor duration: TimeInterval
   ) async throws(LeaseFailure) {
-    guard [.extracting, .chunking, .embedding].contains(state) else { throw .storage(.conflict("state")) }
+    guard state.isRunning else { throw .storage(.conflict("state")) }
     try await write(
       JobChange(
         lease: lease, time: time, state: state, expiry: time.addingTimeInterval(duration), progress: progress))
@@ -69,6 +69,22 @@ package struct PostgresJobQueue: JobQueue {
 
   package func release(_ lease: JobLease, at time: Date) async throws(LeaseFailure) {
     try await write(JobChange(lease: lease, time: time, state: .queued, isUncounted: true))
+  }
+
+  package func pause(_ lease: JobLease, until resumption: Date, at time: Date) async throws(LeaseFailure) {
+    try await database.writeUnderLease(in: lease.organizationID) { transaction in
+      let paused = try await transaction.execute(
+        """
+        UPDATE ingestion_jobs SET state = 'queued', attempts = 0, run_after = \(resumption), lease_owner = NULL,
+          lease_token = NULL, lease_expires_at = NULL, updated_at = \(time)
+        WHERE id = \(lease.jobID) AND organization_id = \(lease.organizationID) AND lease_token = \(lease.token)
+        """)
+      if paused == 0 { throw LeaseFailure.lost }
+    }
+  }
+
+  package func complete(_ lease: JobLease, at time: Date) async throws(LeaseFailure) {
+    try await write(JobChange(lease: lease, time: time, state: .indexed))
   }
 
   private func write(_ change: JobChange) async throws(LeaseFailure) {

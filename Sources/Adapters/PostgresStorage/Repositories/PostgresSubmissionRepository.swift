@@ -13,16 +13,7 @@ package struct PostgresSubmissionRepository: SubmissionRepository {
     _ submission: KnowledgeSubmission, content: SubmissionContent
   ) async throws(StorageFailure) {
     try await database.write(in: submission.organizationID) { transaction in
-      var statements = [try submission.insertion()]
-      if let payload = content.payload {
-        statements.append(
-          """
-          INSERT INTO submission_payloads (submission_id, organization_id, bytes)
-          VALUES (\(submission.id), \(submission.organizationID), \(payload))
-          """)
-      }
-      statements.append(try DomainEvent.created(submission).insertion())
-      try await transaction.execute(statements)
+      try await transaction.execute(try submission.insertions(of: content))
     }
   }
 
@@ -40,7 +31,7 @@ package struct PostgresSubmissionRepository: SubmissionRepository {
     try await database.fetchFirst(
       in: organization,
       """
-      SELECT s.content_kind, s.url, s.file_name, s.media_type, s.byte_count, p.bytes
+      SELECT s.content_kind, s.url, s.file_name, s.media_type, s.byte_count, s.collection_options, p.bytes
       FROM knowledge_submissions AS s LEFT JOIN submission_payloads AS p ON p.submission_id = s.id
       WHERE s.id = \(id) AND s.organization_id = \(organization)
       """
@@ -84,5 +75,20 @@ package struct PostgresSubmissionRepository: SubmissionRepository {
       try await transaction.execute(statements)
       return decision
     }
+  }
+}
+
+extension KnowledgeSubmission {
+  /// The statements that store it with its content, and the event that it was made.
+  func insertions(of content: SubmissionContent) throws -> [SQL] {
+    var statements = [try insertion()]
+    if let payload = content.payload {
+      statements.append(
+        """
+        INSERT INTO submission_payloads (submission_id, organization_id, bytes)
+        VALUES (\(id), \(organizationID), \(payload))
+        """)
+    }
+    return statements + [try DomainEvent.created(self).insertion()]
   }
 }

@@ -13,12 +13,15 @@ struct HTMLElement {
     attributes = element.attributes
   }
 
-  /// An attribute's value in lower case.
-  private func attribute(_ name: String) -> String? {
+  /// An attribute's value.
+  func attribute(_ name: String) -> String? {
     var attributes = attributes
     guard let found = gumbo_get_attribute(&attributes, name) else { return nil }
-    return String(cString: found.pointee.value).lowercased()
+    return String(cString: found.pointee.value)
   }
+
+  /// An attribute's value in lower case.
+  private func keyword(_ name: String) -> String? { attribute(name)?.lowercased() }
 
   /// Whether it never holds text of the page: code, controls, pictures, navigation.
   var isLeftOut: Bool {
@@ -30,7 +33,7 @@ struct HTMLElement {
       return true
     default: break
     }
-    switch attribute("role") {
+    switch keyword("role") {
     case "navigation", "banner", "contentinfo", "complementary", "search": return true
     default: return isHidden
     }
@@ -38,8 +41,8 @@ struct HTMLElement {
 
   /// Whether a reader does not see it: hidden text is where pages keep instructions for models.
   private var isHidden: Bool {
-    if attribute("hidden") != nil || attribute("aria-hidden") == "true" { return true }
-    guard let style = attribute("style") else { return false }
+    if keyword("hidden") != nil || keyword("aria-hidden") == "true" { return true }
+    guard let style = keyword("style") else { return false }
     let declarations = style.split(separator: ";").map { $0.filter { !$0.isWhitespace } }
     return declarations.contains { declaration in
       ["display:none", "visibility:hidden", "visibility:collapse"].contains { declaration.hasPrefix($0) }
@@ -89,7 +92,7 @@ struct HTMLElement {
     case GUMBO_TAG_FORM: style.place.insert(.form)
     default: break
     }
-    if attribute("role") == "main" { style.place.insert(.main) }
+    if keyword("role") == "main" { style.place.insert(.main) }
     return style
   }
 }

@@ -8,6 +8,8 @@ package struct IngestNextJob: Sendable {
   package struct Settings: Hashable, Sendable {
     /// How long a claim holds without a report, in seconds: a dead worker's job runs again after that.
     package var lease: TimeInterval = 20
+    /// How often a worker looks whether its job was cancelled, in seconds.
+    package var cancellationInterval: TimeInterval = 2
     /// How many chunks are embedded between two reports.
     package var batchSize = 32
     /// When failed attempts are tried again.
@@ -17,6 +19,7 @@ package struct IngestNextJob: Sendable {
     package init() {}
   }
 
+  let collect: RunCollection
   let queue: any JobQueue
   let submissions: any SubmissionRepository
   let extractor: any TextExtractor
@@ -38,6 +41,10 @@ package struct IngestNextJob: Sendable {
       try await queue.claim(by: worker, at: clock.now(), leaseFor: settings.lease)
     }
     guard let claimed else { return false }
+    if claimed.submission.content.isCollection {
+      try await collect(claimed)
+      return true
+    }
     let progress = StageProgress()
     let outcome = await withTaskGroup(of: StepFailure?.self) { group in
       group.addTask { await heartbeat(claimed.lease, progress) }
@@ -86,7 +93,7 @@ package struct IngestNextJob: Sendable {
       throw StepFailure(.storage(error))
     }
     switch content {
-    case nil: throw .permanent("the submission's content is gone")
+    case nil, .crawl, .repository, .records: throw .permanent("the submission's content is gone")
     case .text(let text): return Payload(bytes: Array(text.utf8), mediaType: .unknown, fileName: nil)
     case .file(let name, let mediaType, let bytes):
       return Payload(bytes: Array(bytes), mediaType: mediaType, fileName: name)
@@ -161,10 +168,13 @@ package struct IngestNextJob: Sendable {
     }
   }
 
-  /// Extends the lease three times as often as it would run out, until cancelled or until it is lost.
+  /// Extends the lease three times as often as it would run out, and often enough to notice soon that the job was
+  /// cancelled, until cancelled or until it is lost.
   private func heartbeat(_ lease: JobLease, _ progress: StageProgress) async -> StepFailure? {
     while true {
-      do { try await Task.sleep(for: .seconds(settings.lease / 3)) } catch { return .cancelled }
+      do { try await Task.sleep(for: .seconds(min(settings.lease / 3, settings.cancellationInterval))) } catch {
+        return .cancelled
+      }
       let (state, now) = progress.current
       do throws(LeaseFailure) {
         try await queue.report(state, progress: now, under: lease, at: clock.now(), leaseFor: settings.lease)

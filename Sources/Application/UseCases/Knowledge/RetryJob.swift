@@ -1,21 +1,21 @@
 package import Domain
 
-/// Queues failed jobs again, once what made them fail was dealt with.
+/// Queues failed and cancelled jobs again, once what made them fail was dealt with.
 package struct RetryJob: Sendable {
   let jobs: any JobRepository
   let intelligence: any Intelligence
   let clock: WallClock
 
-  /// Queues a failed job again, with all its attempts before it.
+  /// Queues a failed or cancelled job again, with all its attempts before it; a collection goes on where it stopped.
   ///
-  /// - Throws: `.forbidden` below admin; `.notFound`; `.precondition` when the job is not failed.
+  /// - Throws: `.forbidden` below admin; `.notFound`; `.precondition` when the job is neither.
   package func callAsFunction(_ id: JobID, _ caller: Principal) async throws(UseCaseFailure) -> IngestionJob {
     try caller.require(.admin, to: "retry jobs")
     let job: IngestionJob
     do throws(StorageFailure) {
       job = try await jobs.retry(id, in: caller.organizationID, at: clock.now())
     } catch {
-      if case .conflict = error { throw .precondition("only a job that has failed can be retried") }
+      if case .conflict = error { throw .precondition("only a job that has failed or was cancelled can be retried") }
       throw UseCaseFailure(error, "job")
     }
     await intelligence.wakeWorkers()

@@ -69,7 +69,14 @@ package struct SubmitKnowledge: Sendable {
       }
     }
     var source = command.sourceURI
-    if source == nil, case .url(let url) = command.content { source = url }
+    if source == nil {
+      switch command.content {
+      case .url(let url): source = url
+      case .crawl(let spec): source = spec.url
+      case .repository(let spec): source = spec.location
+      case .text, .file, .records: break
+      }
+    }
     let submission = KnowledgeSubmission(
       id: makeID(), organizationID: caller.organizationID, contributorID: caller.userID, title: title,
       content: ContentSummary(command.content), metadata: command.metadata, documentID: command.documentID,
@@ -88,20 +95,37 @@ package struct SubmitKnowledge: Sendable {
       try refuseNull(in: text, of: "text")
       size = text.utf8.count
     case .url(let url):
-      guard url.count <= Self.maximumSourceLength else {
-        throw .invalid("url must have at most \(Self.maximumSourceLength) characters")
-      }
-      try refuseNull(in: url, of: "url")
-      do { try fetcher.check(url) } catch { throw UseCaseFailure(error) }
+      try check(address: url)
       size = 0
+    case .crawl(let spec):
+      try check(spec)
+      size = 0
+    case .repository(let spec):
+      try check(spec)
+      size = 0
+    case .records(let name, let bytes):
+      try check(fileName: name, isEmpty: bytes.isEmpty)
+      size = bytes.count
     case .file(let name, let mediaType, let bytes):
-      guard !bytes.isEmpty else { throw .invalid("the file is empty") }
-      guard name.count <= 255 else { throw .invalid("the file's name must have at most 255 characters") }
-      try refuseNull(in: name, of: "the file's name")
+      try check(fileName: name, isEmpty: bytes.isEmpty)
       try refuseNull(in: mediaType.name, of: "the file's media type")
       size = bytes.count
     }
     guard size <= maximumBytes else { throw .exhausted("a submission has at most \(maximumBytes) bytes") }
+  }
+
+  func check(address url: String) throws(UseCaseFailure) {
+    guard url.count <= Self.maximumSourceLength else {
+      throw .invalid("url must have at most \(Self.maximumSourceLength) characters")
+    }
+    try refuseNull(in: url, of: "url")
+    do { try fetcher.check(url) } catch { throw UseCaseFailure(error) }
+  }
+
+  private func check(fileName name: String, isEmpty: Bool) throws(UseCaseFailure) {
+    guard !isEmpty else { throw .invalid("the file is empty") }
+    guard name.count <= 255 else { throw .invalid("the file's name must have at most 255 characters") }
+    try refuseNull(in: name, of: "the file's name")
   }
 
   private func check(_ metadata: Metadata) throws(UseCaseFailure) {

@@ -4,6 +4,7 @@ package import Domain
 package struct WatchJobs: Sendable {
   let jobs: any JobRepository
   let submissions: any SubmissionRepository
+  let collections: any CollectionLedger
   /// How often a watched job is read: it may be another process that works on it.
   let interval: Duration
   /// How long one watch lasts at most; clients come back.
@@ -46,16 +47,27 @@ package struct WatchJobs: Sendable {
     while !last.state.isFinal {
       guard ContinuousClock.now < end else { throw .unavailable("the job is still running; watch it again") }
       do { try await Task.sleep(for: interval) } catch { throw .cancelled }
-      let job = try await read(id, caller)
+      let job = try await read(id, caller, since: last)
       guard job != last else { continue }
       last = job
       try await emit(job)
     }
   }
 
-  private func read(_ id: JobID, _ caller: Principal) async throws(UseCaseFailure) -> IngestionJob {
-    try await found("job") { () async throws(StorageFailure) in
+  /// - Parameter last: the job as it was read before: counting a collection's items again can wait until it has changed.
+  private func read(
+    _ id: JobID, _ caller: Principal, since last: IngestionJob? = nil
+  ) async throws(UseCaseFailure) -> IngestionJob {
+    var job = try await found("job") { () async throws(StorageFailure) in
       try await jobs.job(id, in: caller.organizationID)
     }
+    if let last, last.updatedAt == job.updatedAt, last.state == job.state {
+      job.collection = last.collection
+      return job
+    }
+    job.collection = try await storing("job") { () async throws(StorageFailure) in
+      try await collections.report(of: id, in: caller.organizationID)
+    }
+    return job
   }
 }

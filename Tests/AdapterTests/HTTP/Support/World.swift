@@ -23,9 +23,11 @@ struct WireWorld: Sendable {
         users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
         memories: storage.memories,
         submissions: storage.submissions, documents: storage.documents, jobQueue: storage.jobQueue,
-        jobs: storage.jobs, passages: storage.passages, replies: replies, outbox: storage.outbox,
+        jobs: storage.jobs, collections: storage.collections, passages: storage.passages, replies: replies,
+        outbox: storage.outbox,
         models: LanguageModelRegistry(models: [model], defaultName: model.name), embedder: CurrentEmbedder { nil },
-        counter: ApproximateTokenCounter(), extractor: OneParagraph(), fetcher: NoFetcher(), hasher: PlainHasher(),
+        counter: ApproximateTokenCounter(), extractor: OneParagraph(), fetcher: NoFetcher(),
+        sources: CollectionSources(sites: NoFetcher(), links: OneParagraph()), hasher: PlainHasher(),
         secrets: RandomSecrets(), makeID: IDGenerator { ids.next() }, clock: WallClock { [clock] in clock.now }),
       settings)
   }
@@ -89,6 +91,16 @@ struct OneParagraph: TextExtractor {
 struct NoFetcher: ContentFetcher {
   func check(_ url: String) throws(FetchFailure) { throw .refused("the host of \(url) is not allowed") }
   func fetch(_ url: String) async throws(FetchFailure) -> Payload { throw .refused("the host is not allowed") }
+}
+
+extension NoFetcher: SiteReader {
+  func page(_ url: String, unlike validators: ItemValidators) async throws(FetchFailure) -> PageAnswer {
+    throw .refused("the host is not allowed")
+  }
+}
+
+extension OneParagraph: LinkReader {
+  func outline(of payload: Payload) async throws(ExtractionFailure) -> PageOutline? { nil }
 }
 
 /// A model that does what a test says, and remembers whether it was cancelled.

@@ -53,10 +53,10 @@ package struct WebAddress: Hashable, Sendable {
   }
 
   /// The path without the query.
-  var path: Substring { target.prefix { $0 != "?" } }
+  package var path: Substring { target.prefix { $0 != "?" } }
 
   /// Reads a reference of a redirect against this address (RFC 3986 §5.2).
-  func resolving(_ reference: String) throws(Malformed) -> WebAddress {
+  package func resolving(_ reference: String) throws(Malformed) -> WebAddress {
     let head = reference.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
     if head.contains(":") { return try WebAddress(reference) }
     if reference.hasPrefix("//") { return try WebAddress("\(scheme):\(reference)") }
@@ -70,12 +70,20 @@ package struct WebAddress: Hashable, Sendable {
 }
 
 /// A host, and a port where one is written.
-struct HostAndPort: Hashable, Sendable {
-  let host: String
-  let port: Int?
+package struct HostAndPort: Hashable, Sendable {
+  /// The host, as ``WebAddress/host`` has it.
+  package let host: String
+  /// The port, where one is written.
+  package let port: Int?
+
+  /// Makes one of its parts, which must be in their normal form.
+  package init(host: String, port: Int?) {
+    self.host = host
+    self.port = port
+  }
 
   /// Reads `name`, `name:port`, `[v6]` or `[v6]:port`.
-  init(_ text: String) throws(WebAddress.Malformed) {
+  package init(_ text: String) throws(WebAddress.Malformed) {
     let name: Substring
     let tail: Substring
     if text.hasPrefix("[") {

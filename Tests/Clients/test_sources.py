@@ -1,0 +1,293 @@
+"""Sources that bring many documents: a web site on loopback, with kill -9 in the middle, and what stops them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from postgres import QUICK, administrator
+from support import FINISHED, Account, Server, reads_html
+from test_backup import Place, make_place  # noqa: F401  (a fixture)
+
+
+class Site:
+    """A web site whose pages a test writes: path to (status, headers, body), or a function of the request's headers."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, tuple[int, dict[str, str], str]] = {}
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self.delay = 0.0
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                site.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+                if self.path != "/robots.txt":
+                    time.sleep(site.delay)
+                status, headers, body = site.pages.get(self.path, (404, {}, "no such page"))
+                tag = '"' + hashlib.sha256(body.encode()).hexdigest()[:16] + '"'
+                if status == 200 and self.headers.get("If-None-Match") == tag:
+                    status, body = 304, ""
+                self.send_response(status)
+                if status in (200, 304):
+                    self.send_header("ETag", tag)
+                for name, value in ({"Content-Type": "text/html"} | headers).items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body.encode())))
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            def log_message(self, *values: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.address = f"127.0.0.1:{self._server.server_port}"
+        self.url = f"http://{self.address}"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def page(self, path: str, text: str, *links: str, head: str = "", **headers: str) -> None:
+        anchors = "".join(f'<p><a href="{link}">to {link}</a></p>' for link in links)
+        body = f"<html><head><title>Page {path}</title>{head}</head><body><main><p>{text}</p>{anchors}</main></body></html>"
+        self.pages[path] = (200, headers, body)
+
+    def asked(self, path: str) -> int:
+        return sum(1 for asked, _ in self.requests if asked == path)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site()
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def place(make_place: Callable[[str], Place], unavailable: Callable[[str], None]) -> Place:  # noqa: F811
+    place = make_place("place")
+    if not reads_html(place.binary):
+        unavailable("this build reads no HTML, which crawling takes")
+    return place
+
+
+def config(site: Site, pace: str = "0s", lease: str = "20s") -> str:
+    return (
+        QUICK + f"ingestion: {{ lease: {lease}, maximumAttempts: 100 }}\n"
+        f"egress: {{ allow: ['{site.address}'] }}\ncollections: {{ pace: {pace} }}\nlog: {{ level: warning }}\n")
+
+
+@pytest.fixture
+def serve(place: Place, site: Site) -> Iterator[Callable[..., Server]]:
+    """Starts a server that may read the site."""
+    servers: list[Server] = []
+
+    def start(**settings: str) -> Server:
+        server = Server(
+            place.binary, place.folder, config=config(site, **settings), profile=place.profile,
+            environment=place.environment)
+        servers.append(server)
+        return server.start()
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def admin(server: Server) -> Account:
+    return administrator(server) if server.profile == "production" else server.sign_up("ada")
+
+
+def crawl(account: Account, site: Site, path: str = "/", **options: int) -> str:
+    """Submits and approves a crawl; the job."""
+    spec = {"url": site.url + path, **options}
+    made = account.call("POST", "/submissions", json={"title": "A site", "crawl": spec})["submission"]
+    assert made["crawl"]["url"] == spec["url"]
+    return account.approve(made["id"])
+
+
+def submit_url(account: Account, url: str) -> str:
+    submission: str = account.call("POST", "/submissions", json={"title": url, "url": url})["submission"]["id"]
+    return submission
+
+
+def job(account: Account, id: str) -> dict[str, Any]:
+    found: dict[str, Any] = account.call("GET", f"/jobs/{id}")["job"]
+    return found
+
+
+def documents(account: Account) -> dict[str, int]:
+    """The revision numbers of all documents by their source."""
+    found: dict[str, int] = {}
+    token = ""
+    while True:
+        page = account.call("GET", "/documents?pageSize=200" + (f"&pageToken={token}" if token else ""))
+        for document in page["documents"]:
+            assert document["sourceUri"] not in found, f"two documents of {document['sourceUri']}"
+            found[document["sourceUri"]] = document["revisionNumber"]
+        if not (token := page.get("nextPageToken", "")):
+            return found
+
+
+def problems(found: dict[str, Any]) -> dict[str, str]:
+    return {problem["key"]: problem["reason"] for problem in found["collection"]["problems"]}
+
+
+def test_a_site_is_crawled_politely_and_brought_up_to_date(site: Site, serve: Callable[..., Server]) -> None:
+    site.pages["/robots.txt"] = (
+        200, {"Content-Type": "text/plain"}, "User-agent: *\nDisallow: /private\nAllow: /private/but-this\n")
+    site.page(
+        "/", "The start tells of potoroos.", "/a", "b.html#part", "/private/x", "/private/but-this", "/hidden", "/loop",
+        "/away", "http://elsewhere.example/x", "mailto:a@b.c", "/missing", "/picture")
+    site.page("/a", "Page a tells of quokkas.", "/", "/a", "/deep")
+    site.page("/b.html", "Page b tells of wombats.", head='<meta name="robots" content="nofollow">')
+    site.pages["/b.html"] = (200, {}, site.pages["/b.html"][2].replace("</main>", '<a href="/unfollowed">x</a></main>'))
+    site.page("/private/but-this", "This is allowed and tells of bilbies.")
+    site.page("/private/x", "Nobody may read this.")
+    site.page("/hidden", "This is not to be found.", "/behind", head='<meta name="robots" content="noindex">')
+    site.page("/behind", "Behind the hidden page are numbats.")
+    site.page("/deep", "Deep down there are bettongs.")
+    site.pages["/loop"] = (302, {"Location": "/loop2"}, "")
+    site.pages["/loop2"] = (302, {"Location": "/loop"}, "")
+    site.pages["/away"] = (302, {"Location": "http://127.0.0.1:1/"}, "")
+    site.pages["/picture"] = (200, {"Content-Type": "image/png"}, "not really")
+    server = serve()
+    ada = admin(server)
+    done = ada.finished(crawl(ada, site), 90)
+    assert done["state"] == "JOB_STATE_INDEXED", done
+    expected = {f"{site.url}{path}" for path in ("/", "/a", "/b.html", "/private/but-this", "/behind", "/deep")}
+    assert set(documents(ada)) == expected
+    assert site.asked("/private/x") == 0 and site.asked("/unfollowed") == 0
+    assert site.asked("/robots.txt") == 1
+    assert all(count == 1 for count in (site.asked(path) for path in ("/", "/a", "/loop", "/loop2", "/hidden")))
+    why = problems(done)
+    assert "robots.txt" in why[f"{site.url}/private/x"]
+    assert "noindex" in why[f"{site.url}/hidden"]
+    assert "another host" in why[f"{site.url}/away"]
+    assert "404" in why[f"{site.url}/missing"]
+    assert "image/png" in why[f"{site.url}/picture"]
+    stages = {stage["stage"]: (stage["done"], stage["total"]) for stage in done["stages"]}
+    assert stages["JOB_STATE_COLLECTING"] == (done["collection"]["found"],) * 2
+    assert stages["JOB_STATE_IMPORTING"] == (6, 6)
+
+    # The second time only what has changed is read, and what is gone is told and kept.
+    site.requests.clear()
+    site.page("/a", "Page a tells of quokkas and their young.", "/", "/new")
+    site.page("/new", "A new page tells of dunnarts.")
+    del site.pages["/deep"]
+    again = ada.finished(crawl(ada, site), 90)
+    report = again["collection"]
+    assert (report["handedOn"], report["gone"]) == (2, 1), again
+    assert sum(1 for _, headers in site.requests if "if-none-match" in headers) >= 6
+    assert documents(ada) == {source: 1 for source in expected} | {f"{site.url}/a": 2, f"{site.url}/new": 1}
+    assert "deleted" not in problems(again)[f"{site.url}/deep"] and "404" in problems(again)[f"{site.url}/deep"]
+
+
+def test_a_crawl_that_is_killed_goes_on_and_doubles_nothing(site: Site, serve: Callable[..., Server]) -> None:
+    count = 60
+    for number in range(count):
+        site.page(f"/{number}", f"Page {number} tells of animal{number}.", *(f"/{number + step}" for step in (1, 2, 3)))
+    site.delay = 0.03
+    server = serve(lease="2s")
+    ada = admin(server)
+    id = crawl(ada, site, "/0", depth=20, limit=50)
+    for kill in range(4):
+        deadline = time.monotonic() + 30
+        before = len(site.requests)
+        while len(site.requests) < before + 6 and job(ada, id)["state"] not in FINISHED:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        server.kill()
+        server.start()
+    done = ada.finished(id, 90)
+    assert done["state"] == "JOB_STATE_INDEXED", done
+    assert done["collection"]["found"] == 50
+    assert documents(ada) == {f"{site.url}/{number}": 1 for number in range(50)}
+    # At most the page that was being read when it died is read twice.
+    assert sum(site.asked(f"/{number}") for number in range(50)) <= 54
+    jobs = ada.call("GET", "/jobs?pageSize=200")["jobs"]
+    assert len(jobs) == 51 and {item["state"] for item in jobs} == {"JOB_STATE_INDEXED"}
+
+
+def test_a_crawl_is_cancelled_within_seconds_and_goes_on_when_retried(
+    site: Site, place: Place, serve: Callable[..., Server]
+) -> None:
+    for number in range(30):
+        site.page(f"/{number}", f"Page {number} tells of animal{number}.", f"/{number + 1}")
+    server = serve(pace="300ms")
+    ada = admin(server)
+    id = crawl(ada, site, "/0", depth=20)
+    while len(site.requests) < 4:
+        time.sleep(0.05)
+    assert ada.call("POST", f"/jobs/{id}/cancel", json={})["job"]["state"] == "JOB_STATE_CANCELLED"
+    time.sleep(3)
+    asked = len(site.requests)
+    time.sleep(2)
+    assert len(site.requests) == asked, "it is still being crawled"
+    assert job(ada, id)["state"] == "JOB_STATE_CANCELLED"
+    assert ada.call("POST", f"/jobs/{id}/cancel", 400, json={})["code"] == "failed_precondition"
+    assert [event.name for event in ada.stream("GET", f"/jobs/{id}/events")] == ["cancelled"]
+    shown = place("jobs", "list", "--state", "cancelled", "--json")
+    assert id in {item["id"] for item in json.loads(shown.stdout)}
+    place("jobs", "retry", id)
+    done = ada.finished(id, 90)
+    assert done["state"] == "JOB_STATE_INDEXED"
+    assert len(documents(ada)) == 21
+    assert "items" in place("jobs", "show", id).stdout
+
+
+def test_a_running_job_is_cancelled_wherever_it_runs(site: Site, place: Place, serve: Callable[..., Server]) -> None:
+    site.page("/slow", "The slow page tells of sloths.")
+    server = serve()
+    ada = admin(server)
+    httpx.get(f"{site.url}/slow")
+    site.delay = 20
+    id = ada.approve(submit_url(ada, site.url + "/slow"))
+    while site.asked("/slow") < 2:
+        time.sleep(0.05)
+    # By the command line, another process than the one that runs it.
+    place("jobs", "cancel", id)
+    found = json.loads(place("jobs", "show", id, "--json").stdout)
+    assert found["state"] == "JOB_STATE_CANCELLED"
+    time.sleep(4)
+    assert job(ada, id)["state"] == "JOB_STATE_CANCELLED"
+    assert documents(ada) == {}
+
+
+def test_one_address_obeys_robots_txt_too(site: Site, serve: Callable[..., Server]) -> None:
+    site.pages["/robots.txt"] = (200, {"Content-Type": "text/plain"}, "User-agent: opentier\nDisallow: /no\n")
+    site.page("/no", "Nobody may read this.")
+    site.page("/yes", "Everybody may read this.")
+    site.pages["/maybe"] = (302, {"Location": "/no"}, "")
+    ada = admin(serve())
+    states = {}
+    for path in ("/no", "/yes", "/maybe"):
+        found = ada.finished(ada.approve(submit_url(ada, site.url + path)))
+        states[path] = (found["state"], "robots.txt" in found.get("error", ""))
+    assert states == {
+        "/no": ("JOB_STATE_FAILED", True), "/yes": ("JOB_STATE_INDEXED", False), "/maybe": ("JOB_STATE_FAILED", True)}
+    assert site.asked("/no") == 0
+
+
+def test_what_is_asked_of_a_crawl_is_checked(site: Site, serve: Callable[..., Server]) -> None:
+    ada = admin(serve())
+    for spec, code in (
+        ({"url": "http://elsewhere.example/"}, "failed_precondition"), ({"url": "ftp://x/"}, "failed_precondition"),
+        ({"url": site.url, "depth": 21}, "invalid_argument"), ({"url": site.url, "limit": 0}, "invalid_argument"),
+    ):
+        refusal = ada.call("POST", "/submissions", 400, json={"title": "x", "crawl": spec})
+        assert refusal["code"] == code
