@@ -37,7 +37,7 @@ struct PageSpanTests {
     "every chunk starts on the page that its start offset lies in, and ends on that of its last byte", arguments: 0..<60
   )
   func chunks(_ seed: Int) throws {
-    var generator = SeededGenerator(seed: UInt64(seed) &+ 9_000)
+    var generator = SplitMix64(seed: UInt64(seed) &+ 9_000)
     let text = RandomText.make(length: 300, using: &generator)
     let bytes = Array(text.utf8)
     let starts =
@@ -61,7 +61,7 @@ struct PageSpanTests {
 
   @Test("dropping U+0000 leaves every other byte on its page", arguments: 0..<30)
   func nulls(_ seed: Int) {
-    var generator = SeededGenerator(seed: UInt64(seed) &+ 11_000)
+    var generator = SplitMix64(seed: UInt64(seed) &+ 11_000)
     // Each page is a number of its own letter, with U+0000 among them; some pages are of U+0000 alone, or of nothing.
     let pages = (0..<12).map { index -> [UInt8] in
       (0..<Int.random(in: 0...6, using: &generator)).map { _ in
