@@ -14,6 +14,8 @@ package struct ExtractionLimits: Hashable, Sendable {
   package var maximumHTMLMemory = 384 * 1024 * 1024
   /// How long parsing HTML may take. A usual megabyte takes about 20 ms; some malformed pages take quadratic time.
   package var maximumHTMLTime = Duration.seconds(10)
+  /// The most pages of a PDF or another file that has pages; a long book has some 2,000.
+  package var maximumPages = 10_000
   /// How long reading a PDF may take; a usual page takes some milliseconds.
   package var maximumPDFTime = Duration.seconds(60)
   /// The most bytes of address space that the program which reads PDF may have.

@@ -37,10 +37,23 @@ struct DoctorCommand: AsyncParsableCommand {
     ]
   }
 
+  /// Whether the text of scanned pages and pictures is recognised.
+  private func recognition(_ configuration: ServerConfiguration) async -> Finding {
+    let settings = OCRSettings(configuration.extraction.ocr)
+    guard settings.isOn else {
+      return Finding(name: "OCR", isWell: true, detail: "off; extraction.ocr.languages switches it on")
+    }
+    let fault = await StandardTextExtractor.ocrFault(settings)
+    return Finding(
+      name: "OCR", isWell: fault == nil,
+      detail: fault ?? "on (tesseract, pdftoppm), languages: \(settings.languages.joined(separator: ", "))")
+  }
+
   func run() async throws {
     let configuration = try common.configuration()
     var findings = [Finding(name: "version", isWell: true, detail: Version.current)]
     findings += extraction()
+    findings.append(await recognition(configuration))
     findings.append(model(configuration))
     switch configuration.profile {
     case .production: findings += await database(configuration)

@@ -40,7 +40,7 @@ struct Assembly: Sendable {
       let slot = CurrentEmbedder { embedder.embedder }
       let extractive = ExtractiveLanguageModel(embedder: slot, counter: embedder)
       let clock = WallClock.system
-      let extractor = StandardTextExtractor(limits: extraction(configuration))
+      let extractor = StandardTextExtractor(configuration)
       let fetcher = HTTPContentFetcher(policy: policy, client: client, limits: fetching(configuration))
       var world = World(
         users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
@@ -65,13 +65,6 @@ struct Assembly: Sendable {
       try? await storage.close()
       throw CommandFailure(.usage, "\(error)")
     }
-  }
-
-  private static func extraction(_ configuration: ServerConfiguration) -> ExtractionLimits {
-    var limits = ExtractionLimits()
-    // What may be submitted may be read; the limits on text and structure hold beyond that.
-    limits.maximumPayloadBytes = max(configuration.limits.uploadBody, configuration.limits.submissionBody)
-    return limits
   }
 
   /// What fetching an address may take.
@@ -116,7 +109,8 @@ struct Assembly: Sendable {
     settings.collections.maximumItems = configuration.collections.maximumItems
     settings.collections.maximumDuration = configuration.collections.maximumDuration / .seconds(1)
     settings.chunker = TextChunker(
-      maximumTokens: configuration.chunking.maximumTokens, overlapTokens: configuration.chunking.overlapTokens)
+      maximumTokens: configuration.chunking.maximumTokens, overlapTokens: configuration.chunking.overlapTokens,
+      maximumChunks: configuration.chunking.maximumChunks)
     return settings
   }
 

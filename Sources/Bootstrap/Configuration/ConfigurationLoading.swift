@@ -48,6 +48,7 @@ extension ServerConfiguration {
     embedding = try Embedding(&reader, inputs)
     ingestion = try Ingestion(&reader)
     collections = try Collections(&reader)
+    extraction = try Extraction(&reader)
     chunking = try Chunking(&reader)
     retrieval = try Retrieval(&reader)
     chat = try Chat(&reader)
@@ -290,6 +291,7 @@ extension ServerConfiguration.Chunking {
       .integer(0...((maximum - 1) / 2)),
       default: min(32, (maximum - 1) / 2)
     )
+    maximumChunks = try reader.value("chunking.maximumChunks", .integer(1...1_000_000), default: 30_000)
   }
 }
 

@@ -56,6 +56,8 @@ package struct ServerConfiguration: Sendable {
   package let ingestion: Ingestion
   /// `collections`.
   package let collections: Collections
+  /// `extraction`.
+  package let extraction: Extraction
   /// `chunking`.
   package let chunking: Chunking
   /// `retrieval`.
@@ -230,6 +232,8 @@ package struct ServerConfiguration: Sendable {
     package let maximumTokens: Int
     /// `chunking.overlapTokens`: shared by neighbours; less than half of the maximum.
     package let overlapTokens: Int
+    /// `chunking.maximumChunks`: of one document.
+    package let maximumChunks: Int
   }
 
   /// How passages are found.

@@ -37,6 +37,16 @@ struct PDFExtraction {
     #expect(text.pages(of: 0..<text.text.utf8.count) == PageSpan(first: 1, last: 6))
   }
 
+  @Test("as many pages as the limit are read, and one more is refused")
+  func pageLimit() async throws {
+    var limits = ExtractionLimits()
+    limits.maximumPages = 2
+    #expect(try await extractText(FormatFixture.pdf(Self.pages), limits: limits).text.pageStarts.count == 2)
+    #expect(
+      await extractionFailure { try await extractText(FormatFixture.pdf(Self.pages + [["Third"]]), limits: limits) }
+        == .invalid("it has 3 pages; the limit is 2: split the document"))
+  }
+
   @Test("a title that is a file's name is none", arguments: ["report.docx", "C:\\\\x\\\\y", "", "untitled"])
   func titles(_ title: String) async throws {
     #expect(try await extractText(FormatFixture.pdf(Self.pages, title: title)).text.title == nil)
@@ -50,7 +60,7 @@ struct PDFExtraction {
         == .invalid("the PDF is broken: it cannot be read"))
     #expect(
       await extractionFailure { try await extractText(FormatFixture.pdf([[]])) }
-        == .invalid("the PDF has no text, only images: recognise its text first (OCR)"))
+        == .unsupported("the PDF has no text layer; OCR is off on this server"))
     let locked = String(decoding: whole, as: UTF8.self).replacing(
       "/Root 1 0 R",
       with:
@@ -119,6 +129,7 @@ struct PDFExtraction {
 enum DocumentTools {
   static let mustBeThere = ProcessInfo.processInfo.environment["CI"] != nil
   static let hasPDF = StandardTextExtractor.readsPDF
+  static let hasOCR = TextRecogniser.programs.allSatisfy { ConfinedTool.isInstalled($0.0) }
 }
 
 #if DOCX

@@ -10,9 +10,10 @@ func extractText(
   _ bytes: some Sequence<UInt8>,
   type: MediaType = .plainText,
   name: String? = nil,
-  limits: ExtractionLimits = ExtractionLimits()
+  limits: ExtractionLimits = ExtractionLimits(),
+  ocr: OCRSettings = OCRSettings()
 ) async throws(ExtractionFailure) -> (text: ExtractedText, mediaType: MediaType) {
-  try await StandardTextExtractor(limits: limits)
+  try await StandardTextExtractor(limits: limits, ocr: ocr)
     .extract(Payload(bytes: Array(bytes), mediaType: type, fileName: name))
 }
 
@@ -78,6 +79,7 @@ struct ExtractionOfPayloads {
     arguments: [
       ([0x50, 0x4B, 3, 4] + [UInt8](repeating: 7, count: 500_000) + Array("xl/workbook.xml".utf8), "XLSX"),
       ([0x50, 0x4B, 3, 4, 0, 0], "ZIP"), ([0x89, 0x50, 0x4E, 0x47], "PNG"), ([0xFF, 0xD8, 0xFF, 0xE0], "JPEG"),
+      ([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A], "PNG"), ([0x49, 0x49, 0x2A, 0], "TIFF"),
       (Array("RIFF....WEBPVP8".utf8), "WebP"), ([0, 0, 0, 0x20] + Array("ftypisom".utf8), "MP4"),
       ([0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1], "Office"), (Array("{\\rtf1\\ansi".utf8), "RTF"),
       ([0x1F, 0x8B, 8], "gzip"),

@@ -12,6 +12,7 @@ enum PayloadFormat: Hashable {
   case jsonLines
   case email
   case pdf
+  case picture(PictureFormat)
   case docx
 
   /// What can be read, for messages.
@@ -30,6 +31,7 @@ enum PayloadFormat: Hashable {
     case .jsonLines: MediaType("application/x-ndjson")
     case .email: MediaType("message/rfc822")
     case .pdf: MediaType("application/pdf")
+    case .picture(let picture): picture.mediaType
     case .docx: MediaType("application/vnd.openxmlformats-officedocument.wordprocessingml.document")
     }
   }
@@ -39,6 +41,10 @@ enum PayloadFormat: Hashable {
   ///
   /// - Throws: `.unsupported`, with the name of the format, for what is not text or not of a type that is read.
   init(of payload: Payload) throws(ExtractionFailure) {
+    if let picture = PictureFormat(payload.bytes) {
+      self = .picture(picture)
+      return
+    }
     if let signature = BinarySignature.name(of: payload.bytes) {
       switch signature {
       case "PDF": self = .pdf

@@ -20,12 +20,18 @@ struct ConfinedTool {
   let time: Duration
   /// The most bytes of address space.
   let memory: Int
+  /// What it does, for messages.
+  var task = "reading it"
+  /// What it prints, for messages.
+  var product = "the text"
+  /// What it sees of the environment besides the `PATH`.
+  var environment: [String: String] = [:]
 
   /// Runs it on bytes, which it reads from its standard input, and gives what it printed. The input is a file without a
   /// name rather than a pipe: the program may end before it has read all, and swift-subprocess 1.0 ends this process when
   /// writing to a pipe fails.
   ///
-  /// It may write no file, and gets no part of the environment but the `PATH`.
+  /// It may write no file, and gets no part of the environment but the `PATH` and ``environment``.
   ///
   /// - Throws: `.unsupported` where the program is missing, `.invalid` for one that takes too long or prints more than
   ///   `maximumOutput` bytes, `.cancelled`.
@@ -40,35 +46,22 @@ struct ConfinedTool {
     do { file = try Self.nameless(input) } catch {
       throw .invalid("the server has no room to set the file aside while it is read")
     }
-    let outcome: Outcome
-    do {
-      outcome = try await withThrowingTaskGroup(of: Outcome.self) { group in
-        group.addTask { await start(confined + arguments, input: file, maximumOutput: maximumOutput) }
-        group.addTask {
-          try await Task.sleep(for: time)
-          return .outOfTime
-        }
-        defer { group.cancelAll() }
-        return try await group.next() ?? .outOfTime
-      }
-    } catch {
-      throw .cancelled
+    let outcome = try await withTimeLimit(time) { () throws(ExtractionFailure) in
+      await start(confined + arguments, input: file, maximumOutput: maximumOutput)
     }
-    try checkCancellation()
     switch outcome {
+    case nil: throw .invalid("\(task) takes longer than \(time)")
     case .ended(let output, let status):
       // What prlimit, and a shell, say of a program that is not there.
       if status == 127 { throw missing }
       return Output(bytes: output, isSuccess: status == 0)
-    case .outOfTime: throw .invalid("reading it takes longer than \(time)")
-    case .tooMuch: throw .invalid("the text has more than \(maximumOutput) bytes: split the document")
+    case .tooMuch: throw .invalid("\(product) has more than \(maximumOutput) bytes: split the document")
     case .notStarted: throw missing
     }
   }
 
   private enum Outcome: Sendable {
     case ended([UInt8], status: Int32)
-    case outOfTime
     case tooMuch
     case notStarted
   }
@@ -81,7 +74,10 @@ struct ConfinedTool {
     do {
       let result = try await Subprocess.run(
         .name("prlimit"), arguments: Arguments(arguments),
-        environment: .custom(["PATH": Self.path, "LC_ALL": "C.UTF-8"]),
+        environment: .custom(
+          environment.reduce(into: ["PATH": Self.path, "LC_ALL": "C.UTF-8"]) { all, one in
+            all[Environment.Key(stringLiteral: one.key)] = one.value
+          }),
         input: .fileDescriptor(input, closeAfterSpawningProcess: true), output: .bytes(limit: maximumOutput),
         error: .discarded)
       guard case .exited(let status) = result.terminationStatus else { return .ended([], status: -1) }
@@ -117,4 +113,27 @@ struct ConfinedTool {
   }
 
   private static var path: String { ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin" }
+}
+
+/// Runs what takes time, and cancels it when its time is up.
+///
+/// - Returns: `nil` when it was.
+/// - Throws: what `body` throws; `.cancelled` when the calling task was.
+func withTimeLimit<Value: Sendable>(
+  _ time: Duration, _ body: @escaping @Sendable () async throws(ExtractionFailure) -> Value
+) async throws(ExtractionFailure) -> Value? {
+  let outcome = await withTaskGroup(of: Result<Value, ExtractionFailure>?.self) { group in
+    group.addTask {
+      do throws(ExtractionFailure) { return .success(try await body()) } catch { return .failure(error) }
+    }
+    group.addTask {
+      // It wakes early only when cancelled: then what it says is not asked for, or the calling task was.
+      do { try await Task.sleep(for: time) } catch { return .failure(.cancelled) }
+      return nil
+    }
+    defer { group.cancelAll() }
+    return await group.next() ?? nil
+  }
+  try checkCancellation()
+  return try outcome?.get()
 }
