@@ -169,6 +169,18 @@ struct HTMLExtraction {
     }
   }
 
+  @Test("the deepest that may be set is read, for it finds room on the stack")
+  func deepest() async throws {
+    var limits = ExtractionLimits()
+    limits.maximumHTMLDepth = 2_048
+    let depth = 2_048 - 2
+    for tag in ["div", "b", "ul><li", "table><tr><td"] {
+      let levels = depth / (tag.count { $0 == ">" } + (tag.hasPrefix("table") ? 2 : 1)) - 1
+      let source = String(repeating: "<\(tag)>", count: levels) + "text"
+      #expect(try await read(source, limits: limits).text.hasSuffix("text"))
+    }
+  }
+
   @Test("the limit on nodes holds at its edge")
   func nodes() async throws {
     var limits = ExtractionLimits()
