@@ -192,6 +192,13 @@ struct MultipartParserTests {
     #expect(throws: MultipartParser.Failure.headersTooLong) {
       _ = try tooLong.feed("--XX\r\n\(longest)b\r\n\r\n".utf8)
     }
+    // The same byte by byte, where the blank line behind the header comes in four parts.
+    var longPieces = try required(MultipartParser(boundary: "XX"))
+    #expect(try "--XX\r\n\(longest)\r\n\r\n".utf8.flatMap { try longPieces.feed([$0]) }.count == 1)
+    var tooLongPieces = try required(MultipartParser(boundary: "XX"))
+    #expect(throws: MultipartParser.Failure.headersTooLong) {
+      for byte in "--XX\r\n\(longest)b\r\n\r\n".utf8 { _ = try tooLongPieces.feed([byte]) }
+    }
     #expect(MultipartParser(boundary: "") == nil)
     #expect(MultipartParser(boundary: String(repeating: "b", count: 71)) == nil)
   }

@@ -110,7 +110,8 @@ struct MultipartParser {
   private mutating func headers(_ events: inout [Event]) throws(Failure) -> Bool {
     let blankLine = Array("\r\n\r\n".utf8)
     guard let end = Self.find(blankLine, in: buffer) else {
-      guard buffer.count <= Self.maximumHeaderBytes else { throw .headersTooLong }
+      // All but the last byte of the blank line may be here already.
+      guard buffer.count < Self.maximumHeaderBytes + blankLine.count else { throw .headersTooLong }
       return false
     }
     guard end <= Self.maximumHeaderBytes else { throw .headersTooLong }
