@@ -301,7 +301,7 @@ def messages(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     subprocess.run(command, check=True, timeout=60)
     sys.path.insert(0, str(out))
     try:
-        names = ("auth", "chat", "common", "conversation", "knowledge", "retrieval")
+        names = ("auth", "chat", "common", "conversation", "knowledge", "memory", "retrieval")
         module = ModuleType("messages")
         for name in names:
             module.__dict__.update(vars(importlib.import_module(f"opentier.v1.{name}_pb2")))

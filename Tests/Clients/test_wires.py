@@ -107,6 +107,7 @@ def test_the_same_question_has_the_same_answer_on_every_wire(wire: Wire, rest: W
         "KnowledgeService/ListDocumentRevisions": document,
         "KnowledgeService/ListSubmissions": {"pageSize": 2},
         "ConversationService/ListConversations": {"pageSize": 3},
+        "MemoryService/ListMemories": {"pageSize": 3},
     }.items():
         answer, expected = plain(wire.unary(method, request)), plain(rest.unary(method, request))
         if method == "KnowledgeService/GetDocumentText":

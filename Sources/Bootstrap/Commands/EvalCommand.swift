@@ -16,6 +16,7 @@ struct EvalCommand: AsyncParsableCommand {
       opentier eval FOLDER --report before.html
       opentier eval FOLDER --set retrieval.feedbackPassages=0 --report after.html
       opentier eval --compare before.html after.html
+      opentier eval --compare before.html#ranks before.html#scores
       """)
 
   @OptionGroup var common: CommonOptions
@@ -42,7 +43,7 @@ struct EvalCommand: AsyncParsableCommand {
 
   func run() async throws {
     if compare.count == 2 {
-      let reports = try compare.map { path throws(CommandFailure) in try EvaluationReport.read(URL(filePath: path)) }
+      let reports = try compare.map { path throws(CommandFailure) in try EvaluationReport.read(path) }
       return show(try EvaluationComparison.of(reports[0], reports[1]))
     }
     guard let folder else { return }

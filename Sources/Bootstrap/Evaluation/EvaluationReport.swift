@@ -84,8 +84,25 @@ extension EvaluationReport {
     return encoder
   }
 
-  /// Reads a report: a page, which holds the figures as well, or the figures alone.
-  static func read(_ file: URL) throws(CommandFailure) -> EvaluationReport {
+  /// Reads a report, or with `#NAME` behind its path that run of it alone.
+  static func read(_ path: String) throws(CommandFailure) -> EvaluationReport {
+    guard let mark = path.lastIndex(of: "#"), !FileManager.default.fileExists(atPath: path) else {
+      return try read(URL(filePath: path))
+    }
+    let report = try read(URL(filePath: String(path[..<mark])))
+    let name = path[path.index(after: mark)...]
+    let runs = report.runs.filter { $0.name == name }
+    guard !runs.isEmpty else {
+      let names = report.runs.map(\.name).joined(separator: ", ")
+      throw CommandFailure(.notFound, "\(path[..<mark]) has no run \(name); there are: \(names)")
+    }
+    return EvaluationReport(
+      format: report.format, collection: report.collection, documents: report.documents, profile: report.profile,
+      version: report.version, createdAt: report.createdAt, runs: runs)
+  }
+
+  /// Reads a page, which holds the figures as well, or the figures alone.
+  private static func read(_ file: URL) throws(CommandFailure) -> EvaluationReport {
     let path = file.path(percentEncoded: false)
     guard let data = try? Data(contentsOf: file) else { throw CommandFailure(.notFound, "\(path) cannot be read") }
     var json = data
