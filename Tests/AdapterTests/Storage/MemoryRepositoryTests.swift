@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Storage contract: memories")
 struct MemoryRepositoryTests {
-  private func memory(of owner: Owner, _ content: String, at time: Int, id: MemoryID = .random()) -> UserMemory {
+  private func memory(of owner: Owner, _ content: String, at time: Int64, id: MemoryID = .random()) -> UserMemory {
     UserMemory(id: id, owner: owner, content: content, createdAt: seconds(time), updatedAt: seconds(time))
   }
 
@@ -64,7 +64,7 @@ struct MemoryRepositoryTests {
       let owner = Owner.sample()
       let stored = try await withThrowingTaskGroup(of: Bool.self) { group in
         for number in 0..<12 {
-          let memory = memory(of: owner, "number \(number)", at: number)
+          let memory = memory(of: owner, "number \(number)", at: Int64(number))
           group.addTask { try await storage.memories.insert(memory, maximum: 5) }
         }
         return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
