@@ -1,7 +1,7 @@
 # The two commands that a newcomer needs are `make run` and `make test`; `make help` lists all.
 
 .DEFAULT_GOAL := help
-.PHONY: help run build release test chaos check lint proto baseline bench clean
+.PHONY: help run build release test chaos fuzz check lint proto baseline bench clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: ## Build and run all tests (ARGS go to pytest)
 chaos: ## Kill replicas and restart PostgreSQL under load, for 300 s (ARGS="--seconds 600 --seed 1")
 	@scripts/bootstrap --tests
 	@scripts/chaos $(ARGS)
+
+fuzz: ## Fuzz the parsers, the chunker and the tokenizer, 60 s each (ARGS="markdown 600")
+	@Fuzzing/run $(ARGS)
 
 check: lint test ## What CI runs: format, generated code, all tests
 
