@@ -137,6 +137,9 @@ let package = Package(
       dependencies: ["Application", "Domain", asyncHTTPClient, nioCore, nioHTTP1, logging],
       path: "Sources/Adapters/Egress", swiftSettings: strict),
     .target(
+      name: "GitRepositories", dependencies: ["Application", "Domain", subprocess, systemPackage],
+      path: "Sources/Adapters/GitRepositories", swiftSettings: strict),
+    .target(
       name: "Embeddings",
       dependencies: [
         "Application", "Domain", "CVectorMath", .target(name: "COneDNN", condition: .when(traits: ["OneDNN"])), crypto,
@@ -199,7 +202,8 @@ let package = Package(
       dependencies: [
         "Application", "Domain", "InMemoryStorage", "SQLiteStorage", "PostgresStorage", "SchemaMigrations",
         "StorageBackups", "Contract", "HTTPServer", "GRPCServer", "LanguageModels", "Egress", "Embeddings",
-        "TextExtraction", "SystemSecurity", "Telemetry", "Settings", "ModelFetching", "Gateway", "IntelligenceClient",
+        "GitRepositories", "TextExtraction", "SystemSecurity", "Telemetry", "Settings", "ModelFetching", "Gateway",
+        "IntelligenceClient",
         argumentParser,
         asyncHTTPClient, nioCore, logging, metrics, instrumentation, serviceLifecycle, unixSignals,
       ],

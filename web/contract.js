@@ -55,6 +55,8 @@ export function submissionOf(wire) {
 }
 
 export const stages = ['queued', 'extracting', 'chunking', 'embedding', 'indexed'];
+// Those of a site, a repository or a bulk import.
+export const collectionStages = ['queued', 'collecting', 'importing', 'indexed'];
 
 export function jobOf(wire) {
   return {
@@ -70,5 +72,5 @@ export function jobOf(wire) {
 }
 
 export function isFinal(job) {
-  return job.state === 'indexed' || job.state === 'failed';
+  return ['indexed', 'failed', 'cancelled'].includes(job.state);
 }

@@ -2,11 +2,15 @@
 
 import { announce, el, fill, icon } from './dom.js';
 import { ApiError, stream } from './api.js';
-import { isFinal, jobOf, stages } from './contract.js';
+import { collectionStages, isFinal, jobOf, stages as documentStages } from './contract.js';
 import { addressOf } from './router.js';
 
 const names = {
-  queued: 'Queued', extracting: 'Extracting', chunking: 'Chunking', embedding: 'Embedding', indexed: 'Indexed',
+  queued: 'Queued', collecting: 'Collecting', importing: 'Importing',
+  extracting: 'Extracting', chunking: 'Chunking', embedding: 'Embedding', indexed: 'Indexed',
+};
+const endings = {
+  indexed: 'The document can be found now.', failed: 'The ingestion failed.', cancelled: 'The ingestion was cancelled.',
 };
 const firstDelay = 1000; // milliseconds; doubles with each lost connection that brought nothing
 const lastDelay = 30_000;
@@ -46,7 +50,7 @@ class JobProgress extends HTMLElement {
       delay = Math.min(delay * 2, lastDelay);
     }
     if (signal.aborted) return;
-    announce(this.#job.state === 'indexed' ? 'The document can be found now.' : 'The ingestion failed.');
+    announce(endings[this.#job.state]);
     this.dispatchEvent(new CustomEvent('jobended', { bubbles: true, detail: this.#job }));
   }
 
@@ -55,8 +59,11 @@ class JobProgress extends HTMLElement {
     const state = job?.state ?? 'queued';
     this.setAttribute('state', state);
     const failed = state === 'failed';
-    // A failed job stands at the last stage that it began.
-    const reached = failed
+    const cancelled = state === 'cancelled';
+    const isCollection = [state, ...(job?.stages ?? []).map((each) => each.stage)].includes('collecting');
+    const stages = isCollection ? collectionStages : documentStages;
+    // A job that ended early stands at the last stage that it began, and so does a collection between its turns.
+    const reached = failed || cancelled || (isCollection && state === 'queued')
       ? Math.max(0, ...job.stages.map((each) => stages.indexOf(each.stage))) : stages.indexOf(state);
     fill(this,
       el('ol', { class: 'stages', 'aria-label': 'Ingestion' }, stages.map((stage, index) => {
@@ -70,6 +77,7 @@ class JobProgress extends HTMLElement {
       job?.error && el('p', { class: 'notice', role: 'alert' },
         failed ? `Ingestion failed: ${job.error}`
           : `Attempt ${job.attempts} failed and will be made again: ${job.error}`),
+      cancelled && el('p', { class: 'notice' }, 'The ingestion was cancelled.'),
       problem && el('p', { class: 'notice', role: 'alert' }, problem),
       state === 'indexed' && job.documentId
         && el('a', { class: 'button', href: addressOf('documents', job.documentId) },

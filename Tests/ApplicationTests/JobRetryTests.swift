@@ -47,7 +47,7 @@ struct JobRetryTests {
     }
     #expect(world.useCases.signal.generation == generation)
     _ = try await world.useCases.retryJob(id, ada)
-    await #expect(throws: UseCaseFailure.precondition("only a job that has failed can be retried")) {
+    await #expect(throws: UseCaseFailure.precondition("only a job that has failed or was cancelled can be retried")) {
       try await world.useCases.retryJob(id, ada)
     }
   }

@@ -11,6 +11,7 @@ struct TestWorld {
   let clock: ManualClock
   let fetcher = ScriptedFetcher()
   let site = ScriptedSite()
+  let repository = ScriptedRepository()
   let embedder = ScriptedEmbedder()
   let hasEmbedder: Switch
   let useCases: UseCases
@@ -38,7 +39,9 @@ struct TestWorld {
       collections: storage.collections, passages: storage.passages, replies: replies, outbox: storage.outbox,
       models: LanguageModelRegistry(models: models, defaultName: models[0].name),
       embedder: CurrentEmbedder { isThere.isOn ? embedder : nil }, counter: ApproximateTokenCounter(),
-      extractor: extractor, fetcher: fetcher, sources: CollectionSources(sites: site, links: site),
+      extractor: extractor, fetcher: fetcher,
+      sources: CollectionSources(
+        sites: site, links: site, repositories: repository, reads: { !$0.hasSuffix(".png") }),
       hasher: PlainHasher(), secrets: CountingSecrets(),
       makeID: IDGenerator { box.next() }, clock: WallClock { [clock] in clock.now })
     world.reranker = reranker
@@ -295,5 +298,36 @@ final class ScriptedSite: SiteReader, LinkReader {
   func outline(of payload: Payload) async throws(ExtractionFailure) -> PageOutline? {
     let page = payload.fileName.flatMap { name in state.withLock { $0.pages[name] } }
     return page.map { PageOutline(title: "Title", links: $0.links, base: nil, directives: PageDirectives()) }
+  }
+}
+
+/// A repository of a test: files by their path, each its own blob.
+final class ScriptedRepository: RepositoryReader {
+  private let state = Mutex<(commit: Int, files: [String: String])>((0, [:]))
+  /// What the newest commit has; to set it is to commit.
+  var files: [String: String] {
+    get { state.withLock { $0.files } }
+    set {
+      state.withLock { state in
+        state.commit += 1
+        state.files = newValue
+      }
+    }
+  }
+
+  func snapshot(
+    of spec: RepositorySpec, unlessAt commit: String?
+  ) async throws(FetchFailure) -> RepositorySnapshot? {
+    state.withLock { state in
+      if commit == "commit \(state.commit)" { return nil }
+      return RepositorySnapshot(
+        commit: "commit \(state.commit)",
+        files: state.files.map { RepositoryFile(path: $0.key, blob: "blob of \($0.value)", size: $0.value.utf8.count) })
+    }
+  }
+
+  func contents(of blobs: [String], in spec: RepositorySpec) async throws(FetchFailure) -> [String: [UInt8]] {
+    let texts = state.withLock { Array($0.files.values) }
+    return Dictionary(texts.map { ("blob of \($0)", Array($0.utf8)) }, uniquingKeysWith: { first, _ in first })
   }
 }

@@ -54,6 +54,7 @@ enum ImportRules {
         "ServiceContextModule", "ServiceLifecycle", "SwiftProtobuf",
       ]
     ),
+    adapter("GitRepositories", ["Subprocess", "SystemPackage"]),
     adapter("InMemoryStorage", []),
     adapter(
       "IntelligenceClient",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -291,3 +292,78 @@ def test_what_is_asked_of_a_crawl_is_checked(site: Site, serve: Callable[..., Se
     ):
         refusal = ada.call("POST", "/submissions", 400, json={"title": "x", "crawl": spec})
         assert refusal["code"] == code
+
+
+class Repository:
+    """A real git repository."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self("init", "--quiet", "--initial-branch=main")
+
+    def __call__(self, *arguments: str) -> str:
+        settings = ("user.name=Ada", "user.email=ada@example.org", "commit.gpgsign=false")
+        who = [part for setting in settings for part in ("-c", setting)]
+        run = subprocess.run(
+            ["git", "-C", self.folder, *who, *arguments], capture_output=True, text=True, timeout=60, check=True)
+        return run.stdout.strip()
+
+    def commit(self, files: dict[str, str | bytes | None]) -> str:
+        for path, content in files.items():
+            file = self.folder / path
+            if content is None:
+                file.unlink()
+                continue
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        self("add", "--all")
+        self("commit", "--quiet", "--message", "A commit")
+        return self("rev-parse", "HEAD")
+
+
+
+def test_a_repository_is_ingested_by_commit(place: Place, tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "repository")
+    repository.commit({
+        "README.md": "# A project\n\nIt is about potoroos.\n", "src/main.swift": "func potoroo() {}\n",
+        "docs/größe x.md": "Size matters.\n", "logo.bin": b"\x00\x01", "broken.md": b"\x00\x01binary",
+        ".git-hook-bait/hook.sh": "touch /tmp/never\n"})
+    (repository.folder / ".git/hooks/post-checkout").write_text("#!/bin/sh\ntouch hooked\n")
+    (repository.folder / "link.md").symlink_to("/etc/passwd")
+    repository("add", "--all")
+    repository("commit", "--quiet", "--message", "A link")
+    first = json.loads(place("ingest", "--git", repository.folder, "--json").stdout)
+    assert first["state"] == "JOB_STATE_INDEXED", first
+    report = first["collection"]
+    assert (report["handedOn"], report["indexedJobs"], report["skipped"]) == (4, 4, 2), report
+    assert problems(first)["broken.md"] == "it is binary"
+    shown = place("search", "potoroos", "--json").stdout
+    assert "It is about potoroos." in shown and "root:" not in shown
+
+    repository.commit({"README.md": "# A project\n\nIt is about quokkas.\n", "src/main.swift": None, "new.md": "New.\n"})
+    again = json.loads(place("ingest", "--git", repository.folder, "--json").stdout)["collection"]
+    assert (again["handedOn"], again["unchanged"], again["gone"]) == (2, 2, 1), again
+    same = json.loads(place("ingest", "--git", repository.folder, "--json").stdout)["collection"]
+    assert (same["handedOn"], same["unchanged"]) == (0, 4), same
+
+    repository("checkout", "--quiet", "-b", "other")
+    repository.commit({"other.md": "Only on the other branch.\n"})
+    other = json.loads(place("ingest", "--git", repository.folder, "--reference", "other", "--json").stdout)
+    assert other["collection"]["found"] == 7
+    missing = place("ingest", "--git", repository.folder, "--reference", "nowhere", status=1)
+    assert "nowhere" in missing.stdout + missing.stderr
+
+
+def test_a_bulk_import_is_one_job(place: Place, tmp_path: Path) -> None:
+    file = tmp_path / "many.jsonl"
+    lines = [json.dumps({"_id": str(number), "title": f"T{number}", "text": f"Line {number} is about animal{number}."})
+             for number in range(200)]
+    file.write_text("\n".join([*lines, "{broken"]) + "\n")
+    done = json.loads(place("ingest", "--records", file, "--json").stdout)
+    assert done["state"] == "JOB_STATE_INDEXED"
+    assert (done["collection"]["indexedJobs"], done["collection"]["failed"]) == (200, 1)
+    lines[7] = json.dumps({"_id": "7", "title": "T7", "text": "Line 7 is another."})
+    file.write_text("\n".join(lines) + "\n")
+    again = json.loads(place("ingest", "--records", file, "--json").stdout)["collection"]
+    assert (again["handedOn"], again["unchanged"], again["gone"]) == (1, 199, 1)

@@ -41,7 +41,7 @@ package struct InMemoryCollectionLedger: CollectionLedger {
           } ?? false
         var row = known ?? CollectionItemRow(item: .new(item.key, depth: 0))
         row.item = row.item.with(
-          state: item.failure != nil ? .failed : isUnchanged ? .unchanged : .waiting, attempts: 0,
+          state: item.state == .waiting && isUnchanged ? .unchanged : item.state, attempts: 0,
           offered: .some(item.version))
         row.reason = item.failure
         row.run = lease.jobID

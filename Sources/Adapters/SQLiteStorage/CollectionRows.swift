@@ -65,13 +65,13 @@ extension Database {
           run_id = excluded.run_id, attempts = 0, offered = excluded.offered, reason = excluded.reason,
           updated_at = excluded.updated_at,
           state = CASE
-            WHEN excluded.state = 'failed' THEN 'failed'
+            WHEN excluded.state <> 'waiting' THEN excluded.state
             WHEN i.version = excluded.offered AND i.state IN ('handed_on', 'unchanged') THEN 'unchanged'
             ELSE 'waiting' END
         """
     ).execute(arguments: [
       lease.organizationID.sql, collection.sql, item.key.sql, lease.jobID.sql,
-      (item.failure == nil ? CollectionItem.State.waiting : .failed).rawValue.sql, item.version.sql,
+      item.state.rawValue.sql, item.version.sql,
       item.failure.sql, time.sql,
     ])
   }

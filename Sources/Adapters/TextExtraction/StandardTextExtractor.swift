@@ -52,6 +52,9 @@ package struct StandardTextExtractor: TextExtractor {
     }
   }
 
+  /// Whether files with such a name are read, by its ending.
+  package static func reads(fileNamed name: String) -> Bool { PayloadFormat.isKnown(name: name) }
+
   /// Extracts and cleans, away from the caller's executor: ten megabytes keep a core busy for a while.
   @concurrent
   package func extract(_ payload: Payload) async throws(ExtractionFailure) -> (

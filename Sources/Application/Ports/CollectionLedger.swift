@@ -10,12 +10,19 @@ package struct ListedItem: Hashable, Sendable {
   /// Why it cannot be taken, known from the list alone.
   package let failure: String?
 
+  /// Whether it is left out rather than failed for that reason.
+  package let isSkipped: Bool
+
   /// Makes a listed item.
-  package init(key: String, version: String? = nil, failure: String? = nil) {
+  package init(key: String, version: String? = nil, failure: String? = nil, isSkipped: Bool = false) {
     self.key = key
     self.version = version
     self.failure = failure
+    self.isSkipped = isSkipped
   }
+
+  /// Where it stands when nothing is known of it from before.
+  package var state: CollectionItem.State { failure == nil ? .waiting : isSkipped ? .skipped : .failed }
 }
 
 /// A run: what one job does for a collection.

@@ -84,16 +84,75 @@ package protocol LinkReader: Sendable {
   func outline(of payload: Payload) async throws(ExtractionFailure) -> PageOutline?
 }
 
+/// A file of a repository's commit.
+package struct RepositoryFile: Hashable, Sendable {
+  /// Its path, with slashes.
+  package let path: String
+  /// The id of its contents.
+  package let blob: String
+  /// Its size in bytes.
+  package let size: Int
+
+  /// Makes a file of its parts.
+  package init(path: String, blob: String, size: Int) {
+    self.path = path
+    self.blob = blob
+    self.size = size
+  }
+}
+
+/// A commit with the files that it has.
+package struct RepositorySnapshot: Hashable, Sendable {
+  /// The commit's id.
+  package let commit: String
+  /// Its regular files.
+  package let files: [RepositoryFile]
+
+  /// Makes a snapshot of its parts.
+  package init(commit: String, files: [RepositoryFile]) {
+    self.commit = commit
+    self.files = files
+  }
+}
+
+/// Reads git repositories.
+package protocol RepositoryReader: Sendable {
+  /// Fetches the newest commit.
+  ///
+  /// - Parameter commit: one of which the contents are wanted, if they are still at hand.
+  /// - Returns: `nil` when that commit is at hand, and nothing was fetched.
+  /// - Throws: `.refused` for an address that the operator does not allow, `.unavailable` for what may pass, `.invalid`
+  ///   for what will not, such as a branch that is not there.
+  func snapshot(
+    of spec: RepositorySpec, unlessAt commit: String?
+  ) async throws(FetchFailure) -> RepositorySnapshot?
+
+  /// The contents of blobs of the commit that was fetched last; what is missing is left out.
+  func contents(of blobs: [String], in spec: RepositorySpec) async throws(FetchFailure) -> [String: [UInt8]]
+}
+
 /// Everything that collections are read with.
 package struct CollectionSources: Sendable {
   /// Web sites.
   package let sites: any SiteReader
   /// The links of pages.
   package let links: any LinkReader
+  /// Git repositories.
+  package let repositories: any RepositoryReader
+  /// Whether a file of a repository is one that is read, by its name.
+  package let reads: @Sendable (String) -> Bool
+  /// The most bytes of a file of a repository.
+  package let maximumFileBytes: Int
 
   /// Puts them together.
-  package init(sites: any SiteReader, links: any LinkReader) {
+  package init(
+    sites: any SiteReader, links: any LinkReader, repositories: any RepositoryReader, maximumFileBytes: Int = 20 << 20,
+    reads: @escaping @Sendable (String) -> Bool
+  ) {
     self.sites = sites
     self.links = links
+    self.repositories = repositories
+    self.maximumFileBytes = maximumFileBytes
+    self.reads = reads
   }
 }

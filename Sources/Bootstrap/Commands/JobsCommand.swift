@@ -159,7 +159,7 @@ struct JobsCommand: AsyncParsableCommand {
     text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
   }
 
-  private static func details(of job: IngestionJob) -> [(label: String, value: String)] {
+  static func details(of job: IngestionJob) -> [(label: String, value: String)] {
     var details = [
       ("job", job.id.description), ("submission", job.submissionID.description), ("state", job.state.rawValue),
       ("attempts", "\(job.attempts)"), ("queued", job.createdAt.formatted(.iso8601)),

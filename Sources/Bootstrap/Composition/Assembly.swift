@@ -4,6 +4,7 @@ import Domain
 import Egress
 import Embeddings
 import Foundation
+import GitRepositories
 import InMemoryStorage
 import LanguageModels
 import Logging
@@ -50,7 +51,7 @@ struct Assembly: Sendable {
         collections: storage.collections, passages: storage.passages, replies: storage.replies, outbox: storage.outbox,
         models: Providers.registry(configuration.models, builtIn: extractive, providers: providers),
         embedder: slot, counter: embedder, extractor: extractor, fetcher: fetcher,
-        sources: CollectionSources(sites: fetcher, links: extractor),
+        sources: sources(configuration, fetcher, extractor),
         hasher: try hasher(configuration),
         secrets: SystemSecretGenerator(), makeID: .uuidVersion7(clock: clock), clock: clock)
       world.reranker = try configuration.retrieval.reranker.map {
@@ -65,6 +66,26 @@ struct Assembly: Sendable {
       try? await storage.close()
       throw CommandFailure(.usage, "\(error)")
     }
+  }
+
+  private static func sources(
+    _ configuration: ServerConfiguration, _ fetcher: HTTPContentFetcher, _ extractor: StandardTextExtractor
+  ) -> CollectionSources {
+    // Copies of repositories are made anew for each run: nothing is lost with them.
+    let folder =
+      configuration.profile == .offline
+      ? configuration.dataDirectory + "/repositories"
+      : FileManager.default.temporaryDirectory.appending(path: "opentier-repositories").path(percentEncoded: false)
+    var limits = GitRepositoryReader.Limits()
+    limits.maximumBytes = configuration.collections.maximumBytes
+    limits.maximumFileBytes = configuration.collections.maximumPageBytes
+    let secrets = SystemSecretGenerator()
+    let repositories = GitRepositoryReader(
+      directory: folder, limits: limits, check: { (url) throws(FetchFailure) in try fetcher.check(url) },
+      hash: { secrets.hash($0.utf8).hexadecimal })
+    return CollectionSources(
+      sites: fetcher, links: extractor, repositories: repositories, maximumFileBytes: limits.maximumFileBytes,
+      reads: StandardTextExtractor.reads(fileNamed:))
   }
 
   /// What fetching an address may take.

@@ -169,8 +169,12 @@ package struct OpenAPIDocument: Sendable {
       "documentId": ["type": "string", "description": "The document that this is a new revision of."],
       "sourceUri": ["type": "string", "description": "Where the content comes from."],
       "file": ["type": "string", "contentMediaType": "application/octet-stream", "description": "The file."],
+      "records": [
+        "type": "string", "contentMediaType": "application/x-ndjson",
+        "description": "JSON Lines, each line a document, instead of the file.",
+      ],
     ],
-    "required": ["file"],
+    "oneOf": [["required": ["file"]], ["required": ["records"]]],
     "additionalProperties": false,
   ]
 

@@ -4,10 +4,14 @@ import HTTPTypes
 import NIOCore
 import SwiftProtobuf
 
-/// Reads a submission from a form: the parts `file` (required), `title`, `metadata` (JSON), `documentId`, `sourceUri`.
+/// Reads a submission from a form: the parts `file` or, for JSON Lines of which each line is a document, `records` (one of
+/// them required), `title`, `metadata` (JSON), `documentId`, `sourceUri`.
 struct SubmissionUpload {
   /// The most bytes of a part that is no file: 64 KiB.
   static let maximumFieldBytes = 64 << 10
+
+  /// The parts that are files.
+  private static let files: Set<String> = ["file", "records"]
 
   let limits: HTTPLimits
 
@@ -47,7 +51,8 @@ struct SubmissionUpload {
           current = part
         case .data(let bytes):
           current?.bytes.append(contentsOf: bytes)
-          let limit = current?.name == "file" ? limits.uploadedFile : Self.maximumFieldBytes
+          let limit =
+            current.map { Self.files.contains($0.name) } ?? false ? limits.uploadedFile : Self.maximumFieldBytes
           if let size = current?.bytes.count, size > limit { throw HTTPRefusal.tooLarge(limit: limit) }
         case .ended:
           if let part = current { try Self.add(part, to: &request) }
@@ -56,7 +61,9 @@ struct SubmissionUpload {
       }
     }
     guard parser.isAtEnd else { throw ContractError(.invalidArgument, "the form ends before its last boundary") }
-    guard seen.contains("file") else { throw ContractError.invalidPart("file", "must be given") }
+    guard seen.intersection(Self.files).count == 1 else {
+      throw ContractError.invalidPart("file", "must be given, or records")
+    }
     // What stands behind the last boundary means nothing.
     _ = await body.drain(upTo: Self.maximumFieldBytes)
     return request
@@ -83,24 +90,26 @@ struct SubmissionUpload {
     else {
       throw ContractError(.invalidArgument, #"each part needs Content-Disposition: form-data; name="…""#)
     }
-    guard ["file", "title", "metadata", "documentId", "sourceUri"].contains(name) else {
+    guard Self.files.contains(name) || ["title", "metadata", "documentId", "sourceUri"].contains(name) else {
       throw ContractError(.invalidArgument, "the form has no part \(JSONText.quoted(String(name.prefix(100))))")
     }
     let fileName = ContentType.parameter("filename", of: disposition)
-    if name == "file", fileName == nil { throw ContractError.invalidPart("file", "must be a file, with a filename") }
+    if files.contains(name), fileName == nil {
+      throw ContractError.invalidPart(name, "must be a file, with a filename")
+    }
     return Part(name: name, fileName: fileName, mediaType: headers["content-type"])
   }
 
   private static func add(
     _ part: Part, to request: inout Opentier_V1_CreateSubmissionRequest
   ) throws(ContractError) {
-    if part.name == "file" {
+    if files.contains(part.name) {
       var file = Opentier_V1_UploadedFile()
       // A browser may send a path; only its last part is the name (RFC 7578 §4.2).
       file.name = part.fileName?.split(whereSeparator: { $0 == "/" || $0 == "\\" }).last.map(String.init) ?? ""
       if let type = part.mediaType { file.mediaType = type }
       file.data = Data(part.bytes)
-      request.file = file
+      if part.name == "file" { request.file = file } else { request.records = file }
       return
     }
     guard let text = String(validating: part.bytes, as: UTF8.self) else {

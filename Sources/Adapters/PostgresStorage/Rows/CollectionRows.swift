@@ -51,13 +51,14 @@ extension SecretHash {
     """
     INSERT INTO collection_items AS i (organization_id, collection, key, run_id, state, offered, reason, updated_at)
     SELECT \(lease.organizationID), \(self), l.key, \(lease.jobID),
-      (CASE WHEN l.reason IS NULL THEN 'waiting' ELSE 'failed' END)::collection_item_state, l.offered, l.reason, \(time)
-    FROM unnest(\(items.map(\.key)), \(items.map(\.version)), \(items.map(\.failure))) AS l (key, offered, reason)
+      l.state::collection_item_state, l.offered, l.reason, \(time)
+    FROM unnest(\(items.map(\.key)), \(items.map(\.state.rawValue)), \(items.map(\.version)), \(items.map(\.failure)))
+      AS l (key, state, offered, reason)
     ON CONFLICT (organization_id, collection, key) DO UPDATE SET
       run_id = excluded.run_id, attempts = 0, offered = excluded.offered, reason = excluded.reason,
       updated_at = excluded.updated_at,
       state = CASE
-        WHEN excluded.state = 'failed' THEN 'failed'
+        WHEN excluded.state <> 'waiting' THEN excluded.state::text
         WHEN i.version = excluded.offered AND i.state IN ('handed_on', 'unchanged') THEN 'unchanged'
         ELSE 'waiting' END::collection_item_state
     """

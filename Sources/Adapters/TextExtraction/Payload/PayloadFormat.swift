@@ -107,6 +107,12 @@ enum PayloadFormat: Hashable {
     return name[name.index(after: dot)...].lowercased()
   }
 
+  /// Whether files with such a name are read for what they are called.
+  static func isKnown(name: String) -> Bool {
+    let file = name.split(separator: "/").last.map(String.init) ?? name
+    return fileExtension(file).map { formats[$0] != nil || $0 == "pdf" || $0 == "docx" } ?? false
+  }
+
   private static func isText(_ name: String) -> Bool {
     name.hasPrefix("text/") || name.hasSuffix("+json") || name.hasSuffix("+xml")
       || [

@@ -212,7 +212,14 @@ package struct RunCollection: Sendable {
         return try CrawlReader(spec, sources: sources, maximumAttempts: settings.maximumAttempts) {
           secrets.hash($0).hexadecimal
         }
-      case .repository, .records, .text, .url, .file, nil: throw .permanent("the submission's content is gone")
+      case .repository(let spec):
+        return RepositoryCollection(spec: spec, sources: sources, maximumItems: settings.maximumItems)
+      case .records(let name, let bytes):
+        return RecordCollection(
+          name: name, source: submission.sourceURI ?? "file:\(name)", bytes: bytes,
+          maximumItems: settings.maximumItems
+        ) { secrets.hash($0).hexadecimal }
+      case .text, .url, .file, nil: throw .permanent("the submission's content is gone")
       }
     } catch {
       throw TurnEnd(error)

@@ -14,12 +14,15 @@ package struct SubmitKnowledge: Sendable {
     package let documentID: DocumentID?
     /// Where it comes from; for a URL the URL is taken when this is `nil`.
     package let sourceURI: String?
+    /// Whether a repository may be a path of this machine: for its operator alone.
+    package let allowsPaths: Bool
 
     /// Makes a command.
     package init(
       title: String, content: SubmissionContent, metadata: Metadata = [:], documentID: DocumentID? = nil,
-      sourceURI: String? = nil
+      sourceURI: String? = nil, allowsPaths: Bool = false
     ) {
+      self.allowsPaths = allowsPaths
       self.title = title
       self.content = content
       self.metadata = metadata
@@ -57,7 +60,7 @@ package struct SubmitKnowledge: Sendable {
       throw .invalid("title must have 1 to \(KnowledgeSubmission.maximumTitleLength) characters")
     }
     try refuseNull(in: title, of: "title")
-    try check(command.content)
+    try checkContent(of: command)
     try check(command.metadata)
     if let source = command.sourceURI, source.isEmpty || source.count > Self.maximumSourceLength {
       throw .invalid("sourceUri must have 1 to \(Self.maximumSourceLength) characters")
@@ -87,9 +90,9 @@ package struct SubmitKnowledge: Sendable {
     return submission
   }
 
-  private func check(_ content: SubmissionContent) throws(UseCaseFailure) {
+  private func checkContent(of command: Command) throws(UseCaseFailure) {
     let size: Int
-    switch content {
+    switch command.content {
     case .text(let text):
       guard !text.trimmingWhitespace().isEmpty else { throw .invalid("text must not be empty") }
       try refuseNull(in: text, of: "text")
@@ -101,7 +104,7 @@ package struct SubmitKnowledge: Sendable {
       try check(spec)
       size = 0
     case .repository(let spec):
-      try check(spec)
+      try check(spec, allowsPaths: command.allowsPaths)
       size = 0
     case .records(let name, let bytes):
       try check(fileName: name, isEmpty: bytes.isEmpty)

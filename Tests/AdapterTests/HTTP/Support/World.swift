@@ -27,7 +27,9 @@ struct WireWorld: Sendable {
         outbox: storage.outbox,
         models: LanguageModelRegistry(models: [model], defaultName: model.name), embedder: CurrentEmbedder { nil },
         counter: ApproximateTokenCounter(), extractor: OneParagraph(), fetcher: NoFetcher(),
-        sources: CollectionSources(sites: NoFetcher(), links: OneParagraph()), hasher: PlainHasher(),
+        sources: CollectionSources(
+          sites: NoFetcher(), links: OneParagraph(), repositories: NoFetcher(), reads: { _ in true }),
+        hasher: PlainHasher(),
         secrets: RandomSecrets(), makeID: IDGenerator { ids.next() }, clock: WallClock { [clock] in clock.now }),
       settings)
   }
@@ -91,6 +93,13 @@ struct OneParagraph: TextExtractor {
 struct NoFetcher: ContentFetcher {
   func check(_ url: String) throws(FetchFailure) { throw .refused("the host of \(url) is not allowed") }
   func fetch(_ url: String) async throws(FetchFailure) -> Payload { throw .refused("the host is not allowed") }
+}
+
+extension NoFetcher: RepositoryReader {
+  func snapshot(
+    of spec: RepositorySpec, unlessAt commit: String?
+  ) async throws(FetchFailure) -> RepositorySnapshot? { throw .refused("the host is not allowed") }
+  func contents(of blobs: [String], in spec: RepositorySpec) async throws(FetchFailure) -> [String: [UInt8]] { [:] }
 }
 
 extension NoFetcher: SiteReader {

@@ -14,7 +14,7 @@ struct HTTPContentFetcherTests {
     _ path: String = "/page", allow: [String] = [], limits: HTTPContentFetcher.Limits = .init(),
     _ answer: @escaping @Sendable (LoopbackHTTPServer.Request) -> [LoopbackHTTPServer.Step]
   ) async throws -> Result<Payload, FetchFailure> {
-    try await LoopbackHTTPServer.run(answer) { server in
+    try await LoopbackHTTPServer.run(withoutRules(answer)) { server in
       try await fetch("http://127.0.0.1:\(server.port)\(path)", allow: allow + ["127.0.0.1:\(server.port)"], limits)
     }
   }
@@ -33,6 +33,13 @@ struct HTTPContentFetcherTests {
     }
     try await client.shutdown()
     return result
+  }
+
+  /// A site that has no `robots.txt`.
+  private func withoutRules(
+    _ answer: @escaping @Sendable (LoopbackHTTPServer.Request) -> [LoopbackHTTPServer.Step]
+  ) -> @Sendable (LoopbackHTTPServer.Request) -> [LoopbackHTTPServer.Step] {
+    { $0.uri == "/robots.txt" ? [.head(.notFound, ["content-length": "0"]), .end] : answer($0) }
   }
 
   private func policy(_ allow: [String]) throws(FetchFailure) -> EgressPolicy {
@@ -147,7 +154,7 @@ struct HTTPContentFetcherTests {
     var limits = HTTPContentFetcher.Limits()
     limits.maximumBytes = 100_000
     let endless = LoopbackHTTPServer.Step.flood(Array(repeating: 65, count: 1_000), times: 1_000_000)
-    try await LoopbackHTTPServer.run({ _ in [.head(.ok), endless] }) { server in
+    try await LoopbackHTTPServer.run(withoutRules { _ in [.head(.ok), endless] }) { server in
       let result = try await fetch(
         "http://127.0.0.1:\(server.port)/", allow: ["127.0.0.1:\(server.port)"], limits)
       #expect(isInvalid(result))
@@ -193,7 +200,7 @@ struct HTTPContentFetcherTests {
 
   @Test("cancelling closes the connection")
   func cancelled() async throws {
-    try await LoopbackHTTPServer.run({ _ in [.head(.ok), .text("x")] }) { server in
+    try await LoopbackHTTPServer.run(withoutRules { _ in [.head(.ok), .text("x")] }) { server in
       let (url, allow) = ("http://127.0.0.1:\(server.port)/", ["127.0.0.1:\(server.port)"])
       let client = HTTPClient(
         eventLoopGroupProvider: .singleton, configuration: EgressHTTPClient.configuration())
@@ -206,7 +213,7 @@ struct HTTPContentFetcherTests {
           return error
         }
       }
-      let hasAsked = try await server.wait { $0.requests.count == 1 }
+      let hasAsked = try await server.wait { $0.requests.count == 2 }
       #expect(hasAsked)
       task.cancel()
       #expect(await task.value == .cancelled)
@@ -214,5 +221,25 @@ struct HTTPContentFetcherTests {
       #expect(hasClosed)
       try await client.shutdown()
     }
+  }
+
+  @Test("an endless robots.txt is read to its limit, and what cannot be read allows nothing")
+  func robots() async throws {
+    let line = Array("#\(String(repeating: "x", count: 998))\n".utf8)
+    let endless = try await LoopbackHTTPServer.run({ request in
+      request.uri == "/robots.txt"
+        ? [.head(.ok, [:]), .text("User-agent: *\nDisallow: /no\n"), .flood(line, times: 1_000_000)]
+        : [.head(.ok, [:]), .text("x"), .end]
+    }) { server in
+      let allow = ["127.0.0.1:\(server.port)"]
+      let refused = try await fetch("http://127.0.0.1:\(server.port)/no", allow: allow)
+      #expect(refused == .failure(.refused("the robots.txt of 127.0.0.1 does not allow it")))
+      return try await fetch("http://127.0.0.1:\(server.port)/yes", allow: allow)
+    }
+    #expect(try endless.get().bytes == Array("x".utf8))
+    let broken = try await LoopbackHTTPServer.run({ request in
+      [.head(request.uri == "/robots.txt" ? .serviceUnavailable : .ok, [:]), .end]
+    }) { server in try await fetch("http://127.0.0.1:\(server.port)/", allow: ["127.0.0.1:\(server.port)"]) }
+    #expect(isUnavailable(broken))
   }
 }

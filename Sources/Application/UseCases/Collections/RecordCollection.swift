@@ -1,0 +1,110 @@
+import Domain
+import FoundationEssentials
+
+/// Reads JSON Lines, each line a document: an object with `text` and, where known, `_id`, `title` and `url`.
+struct RecordCollection: CollectionReader {
+  /// The most bytes of one line.
+  static let maximumLineBytes = 16 << 20
+
+  private let name: String
+  private let source: String
+  private let records: [String: Record]
+  private let listed: [ListedItem]
+  let maximumItems: Int
+
+  private struct Record: Sendable {
+    let line: Range<Int>
+    let url: String?
+  }
+  private let bytes: [UInt8]
+
+  /// What is read of a line.
+  private struct Line: Decodable {
+    let id: String?
+    let title: String?
+    let text: String
+    let url: String?
+
+    enum CodingKeys: String, CodingKey {
+      case id = "_id"
+      case title, text, url
+    }
+  }
+
+  /// - Parameter source: where the file comes from; what comes from the same source is the same collection.
+  init(name: String, source: String, bytes: Data, maximumItems: Int, hash: (ArraySlice<UInt8>) -> String) {
+    self.name = name
+    self.source = source
+    self.bytes = Array(bytes)
+    self.maximumItems = maximumItems
+    var (records, listed): ([String: Record], [ListedItem]) = ([:], [])
+    var keys: Set<String> = []
+    var number = 0
+    var start = 0
+    while start < self.bytes.count {
+      let end = self.bytes[start...].firstIndex(of: 0x0A) ?? self.bytes.count
+      let line = start..<end
+      (number, start) = (number + 1, end + 1)
+      guard self.bytes[line].contains(where: { $0 > 0x20 }) else { continue }
+      do throws(BadLine) {
+        let record = try Self.line(self.bytes[line])
+        let key = record.id ?? "line \(number)"
+        if key.utf8.count > CollectionItem.maximumKeyLength || key.isEmpty || NullCharacter.isIn(key) {
+          throw BadLine(reason: "its _id must have 1 to \(CollectionItem.maximumKeyLength) bytes without U+0000")
+        }
+        guard keys.insert(key).inserted else { throw BadLine(reason: "another line has the same _id") }
+        records[key] = Record(line: line, url: record.url)
+        listed.append(ListedItem(key: key, version: hash(self.bytes[line])))
+      } catch {
+        var key = "line \(number)"
+        while !keys.insert(key).inserted { key += "'" }
+        listed.append(ListedItem(key: key, failure: error.reason))
+      }
+    }
+    self.records = records
+    self.listed = listed
+  }
+
+  private struct BadLine: Error { let reason: String }
+
+  private static func line(_ bytes: ArraySlice<UInt8>) throws(BadLine) -> Line {
+    guard bytes.count <= maximumLineBytes else { throw BadLine(reason: "it is longer than \(maximumLineBytes) bytes") }
+    let line: Line
+    do { line = try JSONDecoder().decode(Line.self, from: Data(bytes)) } catch {
+      throw BadLine(reason: "it is no JSON object with the field text")
+    }
+    if let url = line.url, url.isEmpty || url.count > SubmitKnowledge.maximumSourceLength {
+      throw BadLine(reason: "its url must have 1 to \(SubmitKnowledge.maximumSourceLength) characters")
+    }
+    guard !line.text.trimmingWhitespace().isEmpty else { throw BadLine(reason: "its text is empty") }
+    return line
+  }
+
+  var identity: String { "records \(source)" }
+  var batchSize: Int { 50 }
+
+  func list(resuming version: String?) async throws(CollectionFailure) -> CollectionListing? {
+    // What was submitted never changes, so a run that has begun goes on.
+    guard version == nil else { return nil }
+    return CollectionListing(version: "", items: listed, isComplete: true)
+  }
+
+  func read(_ items: [CollectionItem]) async throws(CollectionFailure) -> [ReadItem] {
+    items.map { item in
+      guard let record = records[item.key] else { return .left(item.key, .failed, "it is not in the file") }
+      do throws(BadLine) {
+        let line = try Self.line(bytes[record.line])
+        let title = (line.title ?? "").trimmingWhitespace()
+        let text = NullCharacter.dropped(from: line.text)
+        return ReadItem(
+          key: item.key, state: .handedOn, validators: ItemValidators(version: item.offered),
+          document: ReadItem.Document(
+            title: title.isEmpty ? "\(name) \(item.key)" : title, content: .text(text),
+            sourceURI: line.url.map { NullCharacter.dropped(from: $0) } ?? "\(source)#\(item.key)",
+            byteCount: text.utf8.count, metadata: ["id": .string(item.key)]))
+      } catch {
+        return .left(item.key, .failed, error.reason)
+      }
+    }
+  }
+}
