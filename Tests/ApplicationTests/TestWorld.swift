@@ -166,16 +166,33 @@ final class ScriptedFetcher: ContentFetcher {
 /// Embeds by hashing words, so that texts with common words are near each other; fails when told to.
 final class ScriptedEmbedder: Embedder {
   let model = EmbeddingModel(name: "words", dimensions: 64, maximumTokens: 256)
-  private let state = Mutex<(failure: EmbeddingFailure?, calls: Int)>((nil, 0))
+  private struct State {
+    var failure: EmbeddingFailure?
+    var calls = 0
+    var delay = Duration.zero
+    var refused: String?
+  }
+
+  private let state = Mutex(State())
   var calls: Int { state.withLock { $0.calls } }
+  /// Takes this long for each call.
+  func delay(_ delay: Duration) { state.withLock { $0.delay = delay } }
+  /// Refuses calls with such a text.
+  func refuse(textsWith words: String) { state.withLock { $0.refused = words } }
   func fail(_ failure: EmbeddingFailure?) { state.withLock { $0.failure = failure } }
 
   func embed(_ texts: [String]) async throws(EmbeddingFailure) -> [Embedding] {
-    let failure = state.withLock { state in
+    let state = state.withLock { state in
       state.calls += 1
-      return state.failure
+      return state
     }
-    if let failure { throw failure }
+    if let failure = state.failure { throw failure }
+    if state.delay > .zero {
+      do { try await Task.sleep(for: state.delay) } catch { throw .cancelled }
+    }
+    if let refused = state.refused, texts.contains(where: { $0.contains(refused) }) {
+      throw .rejected("the model refuses \(refused)")
+    }
     return texts.map { text in
       var values = [Float](repeating: 0, count: 64)
       for word in text.lowercased().split(whereSeparator: { !$0.isLetter }) {

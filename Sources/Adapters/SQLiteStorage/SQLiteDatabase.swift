@@ -73,6 +73,43 @@ package struct SQLiteDatabase: Sendable {
     }
   }
 
+  /// The same, but a power cut may undo it, like all that was written this way since the last other write; a crash of this
+  /// process does not.
+  ///
+  /// For what means nothing without the process that wrote it, such as a lease and its progress: waiting for the disk
+  /// takes milliseconds, and everybody who writes waits in line.
+  func noteUnderLease<Value: Sendable>(
+    _ body: @escaping @Sendable (Database) throws -> Value
+  ) async throws(LeaseFailure) -> Value {
+    guard !Task.isCancelled else { throw .storage(.cancelled) }
+    let pool = pool
+    // In a task of its own, which nobody cancels: a statement of a cancelled task fails, and the last one must not.
+    let result = await Task<Value, any Error> {
+      try await pool.writeWithoutTransaction { db in
+        try db.execute(sql: "PRAGMA synchronous = NORMAL")
+        let result = Result<Value, any Error> {
+          var value: Value?
+          try db.inTransaction(.immediate) {
+            value = try body(db)
+            return .commit
+          }
+          guard let value else { throw StorageFailure.corrupt("a transaction ended without its value") }
+          return value
+        }
+        // Whatever became of it: the next write is to be durable again.
+        try db.execute(sql: "PRAGMA synchronous = FULL")
+        return try result.get()
+      }
+    }.result
+    do {
+      return try result.get()
+    } catch let failure as LeaseFailure {
+      throw failure
+    } catch {
+      throw .storage(told(error))
+    }
+  }
+
   /// What a driver's error means; that there is no room is told to the operator, too.
   private func told(_ error: any Error) -> StorageFailure {
     let failure = StorageFailure(error)

@@ -15,7 +15,7 @@ package struct SQLiteJobQueue: JobQueue {
   ) async throws(StorageFailure) -> ClaimedJob? {
     // Workers ask often and mostly in vain: that must not take the write lock.
     guard try await database.read({ db in try db.nextJob(at: time) != nil }) else { return nil }
-    return try await database.write { db in
+    return try await noted { db in
       guard let id = try db.nextJob(at: time) else { return nil }
       let token = UUID()
       let row = try Row.fetchOne(
@@ -37,11 +37,21 @@ package struct SQLiteJobQueue: JobQueue {
     }
   }
 
+  /// Writes what a power cut may undo, where nothing depends on a lease yet.
+  private func noted<Value: Sendable>(
+    _ body: @escaping @Sendable (Database) throws -> Value
+  ) async throws(StorageFailure) -> Value {
+    do throws(LeaseFailure) { return try await database.noteUnderLease(body) } catch {
+      guard case .storage(let failure) = error else { throw .corrupt("a lease was asked for: \(error)") }
+      throw failure
+    }
+  }
+
   package func report(
     _ state: IngestionJob.State, progress: IngestionJob.Progress, under lease: JobLease, at time: Date,
     leaseFor duration: TimeInterval
   ) async throws(LeaseFailure) {
-    try await database.writeUnderLease { db in
+    try await database.noteUnderLease { db in
       guard state.isRunning else { throw StorageFailure.conflict("state") }
       let job = try db.leasedJob(lease)
       try db.execute(

@@ -146,7 +146,7 @@ package struct IntelligenceUseCases: Sendable {
       collect: RunCollection(world, settings, signal: signal), queue: world.jobQueue, submissions: world.submissions,
       extractor: world.extractor, fetcher: world.fetcher,
       chunker: settings.chunker, counter: world.counter, embedder: world.embedder, secrets: world.secrets,
-      settings: settings.ingestion, makeID: makeID, clock: clock)
+      stages: IngestionStages(settings.ingestion), settings: settings.ingestion, makeID: makeID, clock: clock)
     embedMissing = EmbedMissing(index: world.passages, embedder: world.embedder)
   }
 }

@@ -3,6 +3,7 @@ import ArgumentParser
 import Domain
 import Foundation
 import Settings
+import Synchronization
 
 /// `opentier eval`.
 struct EvalCommand: AsyncParsableCommand {
@@ -49,7 +50,7 @@ struct EvalCommand: AsyncParsableCommand {
     guard let folder else { return }
     let url = URL(filePath: folder, directoryHint: .isDirectory)
     let topics = try CollectionFiles.topics(url)
-    let documents = try CollectionFiles.documents(url.appending(path: "docs.jsonl"))
+    let documents = try ImportSource([url.appending(path: "docs.jsonl")], maximumBytes: 0)
     guard topics.contains(where: { !$0.judgements.isEmpty }) else {
       throw CommandFailure(.usage, "no question of \(folder) has a judgement: qrels.tsv names none of queries.jsonl")
     }

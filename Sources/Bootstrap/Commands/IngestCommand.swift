@@ -4,6 +4,7 @@ import Contract
 import Domain
 import Foundation
 import Settings
+import Synchronization
 
 /// `opentier ingest`.
 struct IngestCommand: AsyncParsableCommand {
@@ -57,28 +58,47 @@ struct IngestCommand: AsyncParsableCommand {
         throw CommandFailure(
           .notAuthorised, "to ingest takes the role admin; what a contributor submits waits for a review")
       }
-      var items: [Importer.Item] = []
-      for file in files {
-        items += try await Importer.items(
-          of: file, maximumBytes: SubmitKnowledge.defaultMaximumBytes, extractor: assembly.world.extractor)
+      let source = try ImportSource(files, maximumBytes: SubmitKnowledge.defaultMaximumBytes)
+      let bar = ProgressBar("Ingesting", total: source.count)
+      let tally = Tally()
+      let (output, isJSON) = (terminal, common.json)
+      try await Importer(assembly, caller: caller)(source) { source, outcome in
+        // An outcome is told when it is known, and not kept: there may be millions.
+        let (done, _) = tally.count(outcome)
+        switch outcome {
+        case .success(let document):
+          guard isJSON else { break }
+          output.line(JSONText.object([("source", source), ("documentId", document.description)]))
+        case .failure(let failure):
+          bar.end()
+          if isJSON {
+            output.line(JSONText.object([("source", source), ("error", failure.description)]))
+          } else {
+            output.message("\(source): \(failure.description)")
+          }
+        }
+        bar.show(done)
       }
-      let importer = Importer(
-        useCases: assembly.useCases, caller: caller, workers: ProcessInfo.processInfo.activeProcessorCount)
-      let bar = ProgressBar("Ingesting", total: items.count)
-      let report = try await importer(items) { bar.show($0) }
       bar.end()
-      if common.json {
-        for (source, document) in report.documents.sorted(by: { $0.key < $1.key }) {
-          terminal.line(JSONText.object([("source", source), ("documentId", document.description)]))
-        }
-        for failure in report.failed {
-          terminal.line(JSONText.object([("source", failure.source), ("error", failure.reason)]))
-        }
-      } else {
-        for failure in report.failed { terminal.message("\(failure.source): \(failure.reason)") }
-        terminal.line("\(report.indexed) of \(items.count) ingested, \(report.failed.count) failed")
-      }
-      if !report.failed.isEmpty { throw CommandFailure(.failure, "\(report.failed.count) failed") }
+      let (done, failed) = tally.counts
+      if !isJSON { output.line("\(done - failed) of \(source.count) ingested, \(failed) failed") }
+      if failed > 0 { throw CommandFailure(.failure, "\(failed) failed") }
+    }
+  }
+}
+
+/// How many items are done, and how many of them failed.
+private final class Tally: Sendable {
+  private let state = Mutex((done: 0, failed: 0))
+
+  var counts: (done: Int, failed: Int) { state.withLock { $0 } }
+
+  /// Counts an outcome, and says how many there are.
+  func count(_ outcome: Importer.Outcome) -> (done: Int, failed: Int) {
+    state.withLock { state in
+      state.done += 1
+      if case .failure = outcome { state.failed += 1 }
+      return state
     }
   }
 }

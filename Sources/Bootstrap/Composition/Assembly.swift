@@ -21,6 +21,8 @@ struct Assembly: Sendable {
   let world: World
   let embedder: EmbedderSlot
   let storage: Storage
+  /// The world's extractor.
+  let extractions: RememberedExtractions
   private let client: HTTPClient
   private let providers: [HTTPLanguageModel]
 
@@ -41,7 +43,9 @@ struct Assembly: Sendable {
       let slot = CurrentEmbedder { embedder.embedder }
       let extractive = ExtractiveLanguageModel(embedder: slot, counter: embedder)
       let clock = WallClock.system
+      let secrets = SystemSecretGenerator()
       let extractor = StandardTextExtractor(configuration)
+      let extractions = RememberedExtractions(extractor, secrets: secrets)
       let fetcher = HTTPContentFetcher(policy: policy, client: client, limits: fetching(configuration))
       var world = World(
         users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
@@ -50,16 +54,16 @@ struct Assembly: Sendable {
         jobQueue: ObservedJobQueue(queue: storage.jobQueue, logger: logger), jobs: storage.jobs,
         collections: storage.collections, passages: storage.passages, replies: storage.replies, outbox: storage.outbox,
         models: Providers.registry(configuration.models, builtIn: extractive, providers: providers),
-        embedder: slot, counter: embedder, extractor: extractor, fetcher: fetcher,
+        embedder: slot, counter: embedder, extractor: extractions, fetcher: fetcher,
         sources: sources(configuration, fetcher, extractor),
         hasher: try hasher(configuration),
-        secrets: SystemSecretGenerator(), makeID: .uuidVersion7(clock: clock), clock: clock)
+        secrets: secrets, makeID: .uuidVersion7(clock: clock), clock: clock)
       world.reranker = try configuration.retrieval.reranker.map {
         try Providers.reranker($0, client: client, logger: logger)
       }
       return Assembly(
         configuration: configuration, useCases: UseCases(world, settings(configuration)), world: world,
-        embedder: embedder, storage: storage, client: client, providers: providers)
+        embedder: embedder, storage: storage, extractions: extractions, client: client, providers: providers)
     } catch {
       // The failure that led here is what counts.
       try? await client.shutdown()
@@ -124,6 +128,11 @@ struct Assembly: Sendable {
     // In memory an event costs nothing; in a database each batch is a transaction.
     if configuration.profile == .production { settings.desk.batchInterval = .milliseconds(50) }
     settings.ingestion.lease = configuration.ingestion.lease / .seconds(1)
+    settings.ingestion.stageLimit = configuration.ingestion.stageLimit / .seconds(1)
+    settings.ingestion.batchSize = configuration.ingestion.batchSize
+    settings.ingestion.maximumBytes = configuration.ingestion.maximumBytes
+    settings.ingestion.concurrentBatches = configuration.embedding.threads
+    settings.ingestion.concurrentTexts = ProcessInfo.processInfo.activeProcessorCount
     settings.ingestion.retries = RetryPolicy(maximumAttempts: configuration.ingestion.maximumAttempts)
     settings.collections.maximumOpenJobs = configuration.collections.maximumOpenJobs
     settings.collections.maximumBytes = configuration.collections.maximumBytes

@@ -260,7 +260,11 @@ extension ServerConfiguration.Embedding {
 
 extension ServerConfiguration.Ingestion {
   fileprivate init(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
-    workers = try reader.value("ingestion.workers", .integer(1...64), default: 2)
+    workers = try reader.value("ingestion.workers", .integer(1...64), default: 8)
+    maximumBytes = try reader.value("ingestion.maximumBytes", .bytes((1 << 20)...(64 << 30)), default: 256 << 20)
+    batchSize = try reader.value("ingestion.batchSize", .integer(1...2048), default: 16)
+    stageLimit = try reader.value(
+      "ingestion.stageLimit", .duration(.seconds(10)...(.seconds(86_400))), default: .seconds(1_800))
     maximumAttempts = try reader.value("ingestion.maximumAttempts", .integer(1...100), default: 5)
     lease = try reader.value("ingestion.lease", .duration(.seconds(1)...(.seconds(3600))), default: .seconds(20))
   }

@@ -198,8 +198,14 @@ package struct ServerConfiguration: Sendable {
 
   /// The pipeline's workers.
   package struct Ingestion: Sendable {
-    /// `ingestion.workers`: jobs at once.
+    /// `ingestion.workers`: jobs at once, those that wait between two stages included.
     package let workers: Int
+    /// `ingestion.maximumBytes`: of the submissions that are worked on at once.
+    package let maximumBytes: Int
+    /// `ingestion.batchSize`: the most texts of a batch for the embedder.
+    package let batchSize: Int
+    /// `ingestion.stageLimit`: how long a job may stay in a stage without any progress.
+    package let stageLimit: Duration
     /// `ingestion.maximumAttempts`: before a job has failed for good.
     package let maximumAttempts: Int
     /// `ingestion.lease`: how long a worker that says nothing keeps its job.

@@ -2,12 +2,13 @@ import Application
 import Domain
 import Foundation
 import Settings
+import Synchronization
 
 /// Takes a collection in and measures searches on it.
 struct Evaluation: Sendable {
   let collection: String
   let topics: [EvaluateRetrieval.Topic]
-  let documents: [CollectionDocument]
+  let documents: ImportSource
   let modes: [SearchMode]
   /// Whether hybrid search is measured step by step as well.
   let steps: Bool
@@ -30,21 +31,18 @@ struct Evaluation: Sendable {
 
   /// The sources of each document that was taken in.
   private func ingest(_ assembly: Assembly, _ caller: Principal) async throws -> [DocumentID: [String]] {
-    let items = documents.enumerated().map { index, document in
-      let id = document.id ?? "\(index + 1)"
-      return Importer.Item(
-        title: document.title(or: id), content: .text(document.text), source: id, metadata: [:])
-    }
-    let bar = ProgressBar("Ingesting", total: items.count)
-    let importer = Importer(
-      useCases: assembly.useCases, caller: caller, workers: ProcessInfo.processInfo.activeProcessorCount)
+    var importer = Importer(assembly, caller: caller)
+    importer.namesByID = true
+    let bar = ProgressBar("Ingesting", total: documents.count)
+    let ingested = Ingested()
     let start = ContinuousClock.now
-    let report = try await importer(items) { bar.show($0) }
+    try await importer(documents) { bar.show(ingested.note($0, $1)) }
     bar.end()
     let seconds = EvaluationPage.fixed((ContinuousClock.now - start) / .seconds(1), 1)
+    let (sources, failed) = ingested.outcome
     terminal.message(
-      "\(report.indexed) of \(items.count) documents ingested in \(seconds) s, \(report.failed.count) without text")
-    return report.documents.sorted { $0.key < $1.key }.reduce(into: [:]) { $0[$1.value, default: []].append($1.key) }
+      "\(documents.count - failed) of \(documents.count) documents ingested in \(seconds) s, \(failed) without text")
+    return sources
   }
 
   private func measure(
@@ -88,4 +86,25 @@ struct Evaluation: Sendable {
 /// A value that is set once, by the body of ``Assembly/run(_:loadingEmbedder:_:)``, which returns nothing.
 private final class Once<Value> {
   var value: Value?
+}
+
+/// The sources of the documents that were ingested: several, where they have the same text.
+private final class Ingested: Sendable {
+  private let state = Mutex((sources: [DocumentID: [String]](), count: 0, failed: 0))
+
+  var outcome: (sources: [DocumentID: [String]], failed: Int) {
+    state.withLock { ($0.sources.mapValues { $0.sorted() }, $0.failed) }
+  }
+
+  /// Notes an outcome, and says how many there are.
+  func note(_ source: String, _ outcome: Importer.Outcome) -> Int {
+    state.withLock { state in
+      switch outcome {
+      case .success(let document): state.sources[document, default: []].append(source)
+      case .failure: state.failed += 1
+      }
+      state.count += 1
+      return state.count
+    }
+  }
 }

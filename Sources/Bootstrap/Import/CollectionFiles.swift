@@ -23,14 +23,6 @@ struct CollectionDocument: Decodable, Sendable {
 
 /// Reads JSON Lines and TREC judgements.
 enum CollectionFiles {
-  /// The most bytes of one line.
-  static let maximumLineBytes = 16 << 20
-
-  /// The documents of a JSON Lines file: an object a line with `text` and, where known, `_id`, `title` and `url`.
-  static func documents(_ file: URL) throws(CommandFailure) -> [CollectionDocument] {
-    try lines(file, as: CollectionDocument.self)
-  }
-
   /// The topics of a collection: `queries.jsonl` with `_id`, `text` and, where there are any, `history` and
   /// `memories`, `qrels.tsv` with query, document and gain.
   static func topics(_ folder: URL) throws(CommandFailure) -> [EvaluateRetrieval.Topic] {
@@ -64,18 +56,9 @@ enum CollectionFiles {
   }
 
   private static func lines<Value: Decodable>(_ file: URL, as type: Value.Type) throws(CommandFailure) -> [Value] {
-    let decoder = JSONDecoder()
+    var reader = try JSONLinesReader<Value>(file)
     var values: [Value] = []
-    for (index, line) in try text(file).split(whereSeparator: \.isNewline).enumerated() {
-      let place = "\(file.lastPathComponent), line \(index + 1)"
-      guard line.utf8.count <= maximumLineBytes else {
-        throw CommandFailure(.usage, "\(place): longer than \(maximumLineBytes) bytes")
-      }
-      guard !line.allSatisfy(\.isWhitespace) else { continue }
-      do { values.append(try decoder.decode(type, from: Data(line.utf8))) } catch {
-        throw CommandFailure(.usage, "\(place): not a JSON object with the fields that are needed")
-      }
-    }
+    while let value = try reader.next() { values.append(value) }
     return values
   }
 

@@ -1,9 +1,11 @@
 import Application
 import Domain
 import Foundation
-import Synchronization
+import Settings
 
 /// Takes files through the same use cases as everybody's submissions: submit, approve, ingest.
+///
+/// Items are read as workers become free, so that what is in memory does not grow with the collection.
 struct Importer: Sendable {
   /// One thing to ingest.
   struct Item: Sendable {
@@ -13,86 +15,82 @@ struct Importer: Sendable {
     let metadata: Metadata
   }
 
-  /// What became of the items.
-  struct Report: Sendable {
-    /// How many became searchable, or were already.
-    var indexed = 0
-    /// The sources that failed, and why.
-    var failed: [(source: String, reason: String)] = []
-    /// The documents by source.
-    var documents: [String: DocumentID] = [:]
-  }
+  /// What became of an item: the document, or why it has none.
+  typealias Outcome = Result<DocumentID, CommandFailure>
 
   let useCases: UseCases
   let caller: Principal
   /// How many jobs are worked on at once.
   let workers: Int
+  /// The room for the bytes of files that are read and not ingested yet.
+  let memory: StageGate
+  /// Reads files for their titles.
+  let extractions: RememberedExtractions
+  /// Whether the lines of a collection go by their ids alone, as its judgements name them.
+  var namesByID = false
 
-  /// The items of a file: one per line for JSON Lines, else the file, under the title that it names itself, or its name.
-  static func items(
-    of file: URL, maximumBytes: Int, extractor: any TextExtractor
-  ) async throws(CommandFailure) -> [Item] {
-    let path = file.path(percentEncoded: false)
-    if ["jsonl", "ndjson"].contains(file.pathExtension.lowercased()) {
-      return try CollectionFiles.documents(file).enumerated().map { index, document in
-        let name = document.id ?? "\(index + 1)"
-        return Item(
-          title: document.title(or: "\(file.lastPathComponent) \(name)"), content: .text(document.text),
-          source: document.url ?? "file:\(path)#\(name)", metadata: ["id": .string(name)])
-      }
-    }
-    let bytes: Data
-    do {
-      let size = try file.resourceValues(forKeys: [.fileSizeKey]).fileSize ?? 0
-      guard size <= maximumBytes else {
-        throw CommandFailure(.usage, "\(path) has \(size) bytes; at most \(maximumBytes) are taken")
-      }
-      bytes = try Data(contentsOf: file)
-    } catch let failure as CommandFailure {
-      throw failure
-    } catch {
-      throw CommandFailure(.notFound, "\(path) cannot be read")
-    }
-    let content = SubmissionContent.file(name: file.lastPathComponent, mediaType: .unknown, bytes: bytes)
-    let title = await ownTitle(of: bytes, named: file.lastPathComponent, extractor)
-    return [
-      Item(
-        title: title ?? file.deletingPathExtension().lastPathComponent, content: content, source: "file:\(path)",
-        metadata: [:])
-    ]
+  /// Makes an importer with the sizes of an assembly.
+  init(_ assembly: Assembly, caller: Principal) {
+    useCases = assembly.useCases
+    self.caller = caller
+    workers = assembly.configuration.ingestion.workers
+    memory = StageGate(capacity: assembly.configuration.ingestion.maximumBytes)
+    extractions = assembly.extractions
   }
 
-  /// The title that a file names itself. What cannot be read has none here; its job says why.
-  private static func ownTitle(of bytes: Data, named name: String, _ extractor: any TextExtractor) async -> String? {
-    let payload = Payload(bytes: Array(bytes), mediaType: .unknown, fileName: name)
-    guard let title = try? await extractor.extract(payload).text.title?.trimmingWhitespace(), !title.isEmpty else {
-      return nil
-    }
-    return String(title.prefix(KnowledgeSubmission.maximumTitleLength))
-  }
-
-  /// Ingests items, telling how many are done; one that fails fails alone.
+  /// Ingests what a source names, telling each outcome as it comes; one that fails fails alone.
   func callAsFunction(
-    _ items: [Item], progress: @escaping @Sendable (Int) -> Void
-  ) async throws(CommandFailure) -> Report {
-    let report = Mutex(Report())
-    let next = Mutex(0)
-    let box = Shared(report: report, next: next)
+    _ source: ImportSource, each: @escaping @Sendable (_ source: String, Outcome) -> Void
+  ) async throws(CommandFailure) {
+    let threads = BackgroundThreads(count: workers + 1, name: "import")
+    defer { threads.close() }
     await withTaskGroup(of: Void.self) { group in
-      for _ in 0..<max(1, min(workers, items.count)) {
-        group.addTask {
-          while let item = box.take(from: items), !Task.isCancelled {
-            let outcome = await ingest(item)
-            progress(box.note(item.source, outcome))
+      for _ in 0..<max(1, min(workers, source.count)) {
+        group.addTask(executorPreference: threads) {
+          while !Task.isCancelled, let entry = source.next() {
+            switch entry {
+            case .unreadable(let source, let failure): each(source, .failure(failure))
+            case .document(let document, let file, let number):
+              let item = item(document, of: file, number: number)
+              each(item.source, await ingest(item))
+            case .file(let url, let byteCount):
+              let name = "file:\(url.path(percentEncoded: false))"
+              if let outcome = await memory.pass(weight: byteCount, { await ingest(url) }) { each(name, outcome) }
+            }
           }
         }
       }
     }
     if Task.isCancelled { throw CommandFailure(.failure, "cancelled") }
-    return box.report.withLock { $0 }
   }
 
-  private func ingest(_ item: Item) async -> Result<DocumentID, CommandFailure> {
+  private func item(_ document: CollectionDocument, of file: URL, number: Int) -> Item {
+    let name = document.id ?? "\(number)"
+    if namesByID {
+      return Item(title: document.title(or: name), content: .text(document.text), source: name, metadata: [:])
+    }
+    return Item(
+      title: document.title(or: "\(file.lastPathComponent) \(name)"), content: .text(document.text),
+      source: document.url ?? "file:\(file.path(percentEncoded: false))#\(name)", metadata: ["id": .string(name)])
+  }
+
+  /// Ingests a file under the title that it names itself, or its name.
+  private func ingest(_ file: URL) async -> Outcome {
+    let path = file.path(percentEncoded: false)
+    let bytes: Data
+    do { bytes = try Data(contentsOf: file) } catch {
+      return .failure(CommandFailure(.notFound, "\(path) cannot be read"))
+    }
+    let name = file.lastPathComponent
+    let payload = Payload(bytes: Array(bytes), mediaType: .unknown, fileName: name)
+    let title = await extractions.title(of: payload) ?? file.deletingPathExtension().lastPathComponent
+    return await ingest(
+      Item(
+        title: title, content: .file(name: name, mediaType: .unknown, bytes: bytes), source: "file:\(path)",
+        metadata: [:]))
+  }
+
+  private func ingest(_ item: Item) async -> Outcome {
     do throws(UseCaseFailure) {
       let submission = try await useCases.submit(
         SubmitKnowledge.Command(
@@ -109,38 +107,6 @@ struct Importer: Sendable {
       }
     } catch {
       return .failure(CommandFailure(error))
-    }
-  }
-}
-
-/// What the workers of one import share.
-private final class Shared: Sendable {
-  let report: Mutex<Importer.Report>
-  private let next: Mutex<Int>
-
-  init(report: consuming Mutex<Importer.Report>, next: consuming Mutex<Int>) {
-    self.report = report
-    self.next = next
-  }
-
-  func take(from items: [Importer.Item]) -> Importer.Item? {
-    let index = next.withLock { next in
-      next += 1
-      return next - 1
-    }
-    return index < items.count ? items[index] : nil
-  }
-
-  /// Notes an outcome and says how many there are.
-  func note(_ source: String, _ outcome: Result<DocumentID, CommandFailure>) -> Int {
-    report.withLock { report in
-      switch outcome {
-      case .success(let id):
-        report.indexed += 1
-        report.documents[source] = id
-      case .failure(let failure): report.failed.append((source, failure.description))
-      }
-      return report.indexed + report.failed.count
     }
   }
 }

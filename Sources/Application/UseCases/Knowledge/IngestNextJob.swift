@@ -1,6 +1,5 @@
 package import Domain
 package import FoundationEssentials
-import Synchronization
 
 /// Claims the next due job and takes it through extraction, chunking, embedding and publication.
 package struct IngestNextJob: Sendable {
@@ -10,8 +9,21 @@ package struct IngestNextJob: Sendable {
     package var lease: TimeInterval = 20
     /// How often a worker looks whether its job was cancelled, in seconds.
     package var cancellationInterval: TimeInterval = 2
-    /// How many chunks are embedded between two reports.
-    package var batchSize = 32
+    /// How long a job may stay in a stage without any progress, in seconds; waiting for room in one does not count. It
+    /// has failed for this time then, and is tried again.
+    package var stageLimit: TimeInterval = 1_800
+    /// The most texts of a batch for the embedder, which takes them from all jobs.
+    package var batchSize = 16
+    /// The most UTF-8 bytes of such a batch.
+    package var batchBytes = 256 << 10
+    /// How many batches are computed at once.
+    package var concurrentBatches = 2
+    /// How many jobs are extracted at once, and how many are chunked at once.
+    package var concurrentTexts = 2
+    /// How many jobs are stored at once.
+    package var concurrentWrites = 2
+    /// The most bytes of submissions that are worked on at once; one that has more is worked on alone.
+    package var maximumBytes = 256 << 20
     /// When failed attempts are tried again.
     package var retries = RetryPolicy()
 
@@ -28,6 +40,7 @@ package struct IngestNextJob: Sendable {
   let counter: any TokenCounter
   let embedder: CurrentEmbedder
   let secrets: any SecretGenerator
+  let stages: IngestionStages
   let settings: Settings
   let makeID: IDGenerator
   let clock: WallClock
@@ -45,10 +58,12 @@ package struct IngestNextJob: Sendable {
       try await collect(claimed)
       return true
     }
-    let progress = StageProgress()
+    let progress = StageProgress(at: clock.now())
     let outcome = await withTaskGroup(of: StepFailure?.self) { group in
       group.addTask { await heartbeat(claimed.lease, progress) }
-      group.addTask { await attempt(claimed, progress) }
+      group.addTask {
+        await stages.admit(claimed.submission, progress, clock) { await attempt(claimed, progress) }
+      }
       // The heart beats for ever: what ends first is the attempt, or the lease.
       let first = await group.next() ?? nil
       group.cancelAll()
@@ -63,23 +78,35 @@ package struct IngestNextJob: Sendable {
       guard claimed.job.attempts <= settings.retries.maximumAttempts else {
         throw .permanent("given up: a worker stopped in the middle of it \(claimed.job.attempts - 1) times")
       }
+      // Before the stage: a host that is slow to answer must not keep others out of it.
       let payload = try await payload(of: claimed.submission)
-      try await step(.extracting, done: 0, total: payload.bytes.count, progress, claimed.lease)
-      let (text, mediaType) = try await extract(payload)
-      try await step(.extracting, done: payload.bytes.count, total: payload.bytes.count, progress, claimed.lease)
-      try await step(.chunking, done: 0, total: 0, progress, claimed.lease)
-      let chunks = try await chunk(text)
-      try await step(.chunking, done: chunks.count, total: chunks.count, progress, claimed.lease)
+      let (text, mediaType) = try await stages.enter(\.extracting, progress, clock) {
+        () async throws(StepFailure) -> (ExtractedText, MediaType) in
+        let size = payload.bytes.count
+        try await step(.extracting, done: 0, total: size, progress, claimed.lease)
+        let extracted = try await extract(payload)
+        try await step(.extracting, done: size, total: size, progress, claimed.lease)
+        return extracted
+      }
+      let chunks = try await stages.enter(\.chunking, progress, clock) {
+        () async throws(StepFailure) -> [DocumentChunk] in
+        try await step(.chunking, done: 0, total: 0, progress, claimed.lease)
+        let chunks = try await chunk(text)
+        try await step(.chunking, done: chunks.count, total: chunks.count, progress, claimed.lease)
+        return chunks
+      }
       let title = claimed.submission.title
       let (embeddings, model) = try await embed(chunks, title: title, progress, claimed.lease)
       let draft = RevisionDraft(
         newDocumentID: makeID(), revisionID: makeID(), title: title,
         mediaType: MediaType(NullCharacter.dropped(from: mediaType.name)), text: text.text,
         contentHash: secrets.hash(text.text.utf8), chunks: chunks, embeddings: embeddings, embeddingModel: model)
-      do throws(LeaseFailure) {
-        _ = try await queue.publish(draft, under: claimed.lease, at: clock.now())
-      } catch {
-        throw StepFailure(error)
+      try await stages.enter(\.storing, progress, clock) { () async throws(StepFailure) -> Void in
+        do throws(LeaseFailure) {
+          _ = try await queue.publish(draft, under: claimed.lease, at: clock.now())
+        } catch {
+          throw StepFailure(error)
+        }
       }
       return nil
     } catch {
@@ -140,9 +167,10 @@ package struct IngestNextJob: Sendable {
     embeddings.reserveCapacity(chunks.count)
     while embeddings.count < chunks.count {
       try await step(.embedding, done: embeddings.count, total: chunks.count, progress, lease)
-      let batch = chunks[embeddings.count..<min(embeddings.count + settings.batchSize, chunks.count)]
+      let window = chunks[embeddings.count..<min(embeddings.count + stages.embedding.window, chunks.count)]
       do throws(EmbeddingFailure) {
-        embeddings += try await embedder.embed(batch.map { EmbeddingInput.text(of: $0, title: title) })
+        embeddings += try await stages.embedding.embed(
+          window.map { EmbeddingInput.text(of: $0, title: title) }, by: embedder)
       } catch {
         switch error {
         case .unavailable(let why): throw .transient(why)
@@ -160,7 +188,7 @@ package struct IngestNextJob: Sendable {
     _ state: IngestionJob.State, done: Int, total: Int, _ progress: StageProgress, _ lease: JobLease
   ) async throws(StepFailure) {
     let now = IngestionJob.Progress(done: done, total: total)
-    progress.set(state, now)
+    progress.set(state, now, at: clock.now())
     do throws(LeaseFailure) {
       try await queue.report(state, progress: now, under: lease, at: clock.now(), leaseFor: settings.lease)
     } catch {
@@ -169,13 +197,16 @@ package struct IngestNextJob: Sendable {
   }
 
   /// Extends the lease three times as often as it would run out, and often enough to notice soon that the job was
-  /// cancelled, until cancelled or until it is lost.
+  /// cancelled, until cancelled, until the lease is lost, or until a stage has made no progress for too long.
   private func heartbeat(_ lease: JobLease, _ progress: StageProgress) async -> StepFailure? {
     while true {
       do { try await Task.sleep(for: .seconds(min(settings.lease / 3, settings.cancellationInterval))) } catch {
         return .cancelled
       }
       let (state, now) = progress.current
+      if let since = progress.stillSince, clock.now().timeIntervalSince(since) > settings.stageLimit {
+        return .transient("nothing came of \(state.rawValue) within \(Int(settings.stageLimit)) seconds")
+      }
       do throws(LeaseFailure) {
         try await queue.report(state, progress: now, under: lease, at: clock.now(), leaseFor: settings.lease)
       } catch {
@@ -223,37 +254,4 @@ private func uncancelled(
       return error
     }
   }.value
-}
-
-/// Why an attempt ended early.
-private enum StepFailure: Error, Hashable {
-  /// Will not get better.
-  case permanent(String)
-  /// May pass.
-  case transient(String)
-  /// Another worker has the job.
-  case leaseLost
-  /// This process is stopping.
-  case cancelled
-
-  init(_ failure: LeaseFailure) {
-    switch failure {
-    case .lost: self = .leaseLost
-    case .documentGone: self = .permanent("the document that it revises has been deleted")
-    case .storage(.cancelled): self = .cancelled
-    case .storage(.unavailable(let why)), .storage(.full(let why)): self = .transient(why)
-    case .storage(let other): self = .transient("storage: \(other)")
-    }
-  }
-}
-
-/// Where an attempt is, for the heartbeat to repeat.
-private final class StageProgress: Sendable {
-  private let state = Mutex((IngestionJob.State.extracting, IngestionJob.Progress(done: 0, total: 0)))
-
-  var current: (IngestionJob.State, IngestionJob.Progress) { state.withLock { $0 } }
-
-  func set(_ stage: IngestionJob.State, _ progress: IngestionJob.Progress) {
-    state.withLock { $0 = (stage, progress) }
-  }
 }
