@@ -78,7 +78,8 @@ package struct GatewayUseCases: Sendable {
     memories = ManageMemories(memories: world.memories, makeID: makeID, clock: clock)
     submit = SubmitKnowledge(
       submissions: world.submissions, documents: world.documents, fetcher: world.fetcher,
-      maximumBytes: settings.maximumSubmissionBytes, makeID: makeID, clock: clock)
+      maximumBytes: settings.maximumSubmissionBytes,
+      room: StageGate(capacity: SubmitKnowledge.maximumBytesInStorage), makeID: makeID, clock: clock)
     review = ReviewSubmissions(
       submissions: world.submissions, makeID: makeID, clock: clock, intelligence: world.intelligence)
     documents = ReadDocuments(documents: world.documents, clock: clock)

@@ -250,4 +250,30 @@ struct BadInputTests {
       #expect(try await upload(file: 10, title: 70_000) == 413)
     }
   }
+
+  @Test("a file too large for memory goes through the disk, and comes out as it was, at the limit's edge")
+  func largeFile() async throws {
+    try await ServerUnderTest.run {
+      $0.limits.uploadedFile = 3_000_000
+    } _: { server in
+      let token = try await server.signUp("ada")
+      let line = "A line of prose that is told apart by its number: "
+      var text = ""
+      while text.utf8.count < 3_000_000 { text += line + String(text.utf8.count) + "\n" }
+      func upload(_ text: Substring.UTF8View) async throws -> ServerUnderTest.Reply {
+        let head = #"Content-Disposition: form-data; name="file"; filename="a.txt""#
+        let form = Array("--XX\r\n\(head)\r\n\r\n".utf8) + Array(text) + Array("\r\n--XX--".utf8)
+        return try await server.ask(
+          .POST, "/api/v1/submissions", body: form, type: "multipart/form-data; boundary=XX", token: token)
+      }
+      let whole = try await upload(text.utf8.prefix(3_000_000))
+      #expect(whole.status == 200, "\(whole.text)")
+      let submission = try required(whole.json["submission"])
+      #expect(submission["byteCount"]?.number == 3_000_000)
+      let id = try required(submission["id"]?.string)
+      let shown = try await server.api(.GET, "/submissions/\(id)", token: token).json["text"]?.string
+      #expect(shown.map { text.hasPrefix($0) && $0.utf8.count > 1_000_000 } == true)
+      #expect(try await upload(text.utf8.prefix(3_000_001)).status == 413)
+    }
+  }
 }

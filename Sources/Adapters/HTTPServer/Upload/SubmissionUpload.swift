@@ -6,6 +6,8 @@ import SwiftProtobuf
 
 /// Reads a submission from a form: the parts `file` or, for JSON Lines of which each line is a document, `records` (one of
 /// them required), `title`, `metadata` (JSON), `documentId`, `sourceUri`.
+///
+/// A large file goes to the disk as it comes in: what uploads keep in memory does not grow with their sizes.
 struct SubmissionUpload {
   /// The most bytes of a part that is no file: 64 KiB.
   static let maximumFieldBytes = 64 << 10
@@ -19,7 +21,7 @@ struct SubmissionUpload {
     let name: String
     let fileName: String?
     let mediaType: String?
-    var bytes: [UInt8] = []
+    let bytes = UploadSpool()
   }
 
   /// The message that the form stands for.
@@ -50,10 +52,10 @@ struct SubmissionUpload {
           }
           current = part
         case .data(let bytes):
-          current?.bytes.append(contentsOf: bytes)
-          let limit =
-            current.map { Self.files.contains($0.name) } ?? false ? limits.uploadedFile : Self.maximumFieldBytes
-          if let size = current?.bytes.count, size > limit { throw HTTPRefusal.tooLarge(limit: limit) }
+          guard let part = current else { continue }
+          let limit = Self.files.contains(part.name) ? limits.uploadedFile : Self.maximumFieldBytes
+          guard part.bytes.count + bytes.count <= limit else { throw HTTPRefusal.tooLarge(limit: limit) }
+          try await part.bytes.append(bytes)
         case .ended:
           if let part = current { try Self.add(part, to: &request) }
           current = nil
@@ -102,17 +104,18 @@ struct SubmissionUpload {
 
   private static func add(
     _ part: Part, to request: inout Opentier_V1_CreateSubmissionRequest
-  ) throws(ContractError) {
+  ) throws {
+    let bytes = try part.bytes.finish()
     if files.contains(part.name) {
       var file = Opentier_V1_UploadedFile()
       // A browser may send a path; only its last part is the name (RFC 7578 §4.2).
       file.name = part.fileName?.split(whereSeparator: { $0 == "/" || $0 == "\\" }).last.map(String.init) ?? ""
       if let type = part.mediaType { file.mediaType = type }
-      file.data = Data(part.bytes)
+      file.data = bytes
       if part.name == "file" { request.file = file } else { request.records = file }
       return
     }
-    guard let text = String(validating: part.bytes, as: UTF8.self) else {
+    guard let text = String(validating: bytes, as: UTF8.self) else {
       throw ContractError.invalidPart(part.name, "must be UTF-8")
     }
     switch part.name {

@@ -33,6 +33,8 @@ package struct SubmitKnowledge: Sendable {
 
   /// The most bytes of a submitted content, unless configuration says otherwise: 100 MiB.
   package static let defaultMaximumBytes = 100 << 20
+  /// The most bytes that are handed to storage at once, unless one submission alone has more: 128 MiB.
+  package static let maximumBytesInStorage = 128 << 20
   /// The most characters of a source address.
   package static let maximumSourceLength = 2_000
   /// How deep metadata nests at most, and how many values it holds.
@@ -44,6 +46,8 @@ package struct SubmitKnowledge: Sendable {
   let documents: any DocumentRepository
   let fetcher: any ContentFetcher
   let maximumBytes: Int
+  /// Room for the contents that are handed to storage, which may copy them whole.
+  let room: StageGate
   let makeID: IDGenerator
   let clock: WallClock
 
@@ -60,7 +64,7 @@ package struct SubmitKnowledge: Sendable {
       throw .invalid("title must have 1 to \(KnowledgeSubmission.maximumTitleLength) characters")
     }
     try refuseNull(in: title, of: "title")
-    try checkContent(of: command)
+    let size = try checkContent(of: command)
     try check(command.metadata)
     if let source = command.sourceURI, source.isEmpty || source.count > Self.maximumSourceLength {
       throw .invalid("sourceUri must have 1 to \(Self.maximumSourceLength) characters")
@@ -84,13 +88,17 @@ package struct SubmitKnowledge: Sendable {
       id: makeID(), organizationID: caller.organizationID, contributorID: caller.userID, title: title,
       content: ContentSummary(command.content), metadata: command.metadata, documentID: command.documentID,
       sourceURI: source, createdAt: clock.now())
-    try await storing("submission") { () async throws(StorageFailure) in
-      try await submissions.insert(submission, content: command.content)
+    let stored: Void? = try await room.pass(weight: size) { () async throws(UseCaseFailure) -> Void in
+      try await storing("submission") { () async throws(StorageFailure) in
+        try await submissions.insert(submission, content: command.content)
+      }
     }
+    guard stored != nil else { throw .cancelled }
     return submission
   }
 
-  private func checkContent(of command: Command) throws(UseCaseFailure) {
+  /// The size of the content in bytes, once it may be submitted.
+  private func checkContent(of command: Command) throws(UseCaseFailure) -> Int {
     let size: Int
     switch command.content {
     case .text(let text):
@@ -115,6 +123,7 @@ package struct SubmitKnowledge: Sendable {
       size = bytes.count
     }
     guard size <= maximumBytes else { throw .exhausted("a submission has at most \(maximumBytes) bytes") }
+    return size
   }
 
   func check(address url: String) throws(UseCaseFailure) {
