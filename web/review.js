@@ -4,6 +4,7 @@ import { announce, busy, button, el, emptyState, fill, loading, notice } from '.
 import { call, pageOf } from './api.js';
 import { submissionOf } from './contract.js';
 import { bytes } from './format.js';
+import { addressOf } from './router.js';
 import { about } from './submissions.js';
 import { currentSession, drafts, may } from './session.js';
 import { pagedList, pageHead } from './paged-list.js';
@@ -60,7 +61,7 @@ class ReviewItem extends HTMLElement {
     fill(this.#content, loading());
     try {
       const answer = await call('GET', `/submissions/${encodeURIComponent(this.#submission.id)}`);
-      fill(this.#content, this.#contentOf(answer));
+      fill(this.#content, this.#contentOf(answer), this.#similarTo(answer));
     } catch (error) {
       this.#opened = false;
       fill(this.#content, notice(error));
@@ -82,6 +83,19 @@ class ReviewItem extends HTMLElement {
         el('a', { href: submission.url, target: '_blank', rel: 'noopener noreferrer nofollow' }, submission.url));
     }
     return el('p', { class: 'hint' }, 'The content of this submission cannot be shown as text.');
+  }
+
+  /** The documents that it is much like, each with the passage that both have. */
+  #similarTo({ similar = [] }) {
+    if (similar.length === 0) return null;
+    const known = similar.some((other) => other.isIdentical);
+    return el('section', { class: 'similar', 'aria-label': `Documents like ${this.#submission.title}` },
+      el('h3', {}, known ? 'It is there already' : 'Much like it'),
+      el('ul', {}, ...similar.map((other) => el('li', {},
+        el('a', { href: addressOf('documents', other.documentId) }, other.title),
+        el('span', { class: 'meta' },
+          other.isIdentical ? ' · the same text' : ` · ${Math.round(other.similarity * 100)} % alike`),
+        other.sharedText && el('blockquote', {}, other.sharedText)))));
   }
 
   #decide(decision, note, pressed) {

@@ -37,6 +37,11 @@ package protocol Intelligence: Sendable {
   /// - Throws: `.invalid` for no text or more than ``EmbedTexts/maximumTexts``; `.precondition` while there is no model.
   func embed(_ texts: [String]) async throws(UseCaseFailure) -> EmbedTexts.Answer
 
+  /// The documents that a submission is much like, most alike first.
+  ///
+  /// - Throws: `.forbidden` below admin; `.notFound`.
+  func similar(to submission: SubmissionID, _ caller: Principal) async throws(UseCaseFailure) -> [SimilarDocument]
+
   /// Tells the ingestion workers that there are jobs. It is a hint that may be lost: workers also look by themselves.
   func wakeWorkers() async
 }

@@ -39,5 +39,11 @@ package struct LocalIntelligence: Intelligence {
     try await useCases.embedTexts(texts)
   }
 
+  package func similar(
+    to submission: SubmissionID, _ caller: Principal
+  ) async throws(UseCaseFailure) -> [SimilarDocument] {
+    try await useCases.findSimilar(submission, caller)
+  }
+
   package func wakeWorkers() async { useCases.signal.notify() }
 }

@@ -18,6 +18,8 @@ package struct UseCaseSettings: Sendable {
   package var collections = RunCollection.Settings()
   /// Times and sizes of handing on events.
   package var relay = RelayEvents.Settings()
+  /// Sizes of comparing submissions with documents.
+  package var similarity = FindSimilar.Settings()
   /// Sizes of chunks.
   package var chunker = TextChunker()
   /// How often a watched job is read.
@@ -113,6 +115,8 @@ package struct IntelligenceUseCases: Sendable {
   package let ingestNext: IngestNextJob
   /// Makes missing vectors.
   package let embedMissing: EmbedMissing
+  /// Finds the documents that a submission is like.
+  package let findSimilar: FindSimilar
   /// Wakes the workers.
   package let signal: Signal
   /// The replies that are being written.
@@ -148,6 +152,9 @@ package struct IntelligenceUseCases: Sendable {
       extractor: world.extractor, fetcher: world.fetcher,
       chunker: settings.chunker, counter: world.counter, embedder: world.embedder, secrets: world.secrets,
       stages: IngestionStages(settings.ingestion), settings: settings.ingestion, makeID: makeID, clock: clock)
+    findSimilar = FindSimilar(
+      submissions: world.submissions, documents: world.documents, index: world.passages, extractor: world.extractor,
+      room: StageGate(capacity: settings.similarity.concurrent), settings: settings.similarity)
     embedMissing = EmbedMissing(index: world.passages, embedder: world.embedder)
   }
 }

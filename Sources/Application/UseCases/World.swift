@@ -153,6 +153,8 @@ package struct IntelligenceWorld: Sendable {
   package var memories: any MemoryRepository
   /// The submissions.
   package var submissions: any SubmissionRepository
+  /// The documents.
+  package var documents: any DocumentRepository
   /// The queue, for workers.
   package var jobQueue: any JobQueue
   /// The items of collections.
@@ -185,7 +187,8 @@ package struct IntelligenceWorld: Sendable {
   /// Makes a world of its parts.
   package init(
     conversations: any ConversationRepository, memories: any MemoryRepository, submissions: any SubmissionRepository,
-    jobQueue: any JobQueue, collections: any CollectionLedger, passages: any PassageIndex, replies: any ReplyLog,
+    documents: any DocumentRepository, jobQueue: any JobQueue, collections: any CollectionLedger,
+    passages: any PassageIndex, replies: any ReplyLog,
     models: LanguageModelRegistry, embedder: CurrentEmbedder,
     counter: any TokenCounter,
     extractor: any TextExtractor, fetcher: any ContentFetcher, sources: CollectionSources, secrets: any SecretGenerator,
@@ -195,6 +198,7 @@ package struct IntelligenceWorld: Sendable {
     self.conversations = conversations
     self.memories = memories
     self.submissions = submissions
+    self.documents = documents
     self.jobQueue = jobQueue
     self.collections = collections
     self.passages = passages
@@ -215,9 +219,9 @@ extension World {
   /// The part of the half that is never public.
   package var intelligence: IntelligenceWorld {
     var world = IntelligenceWorld(
-      conversations: conversations, memories: memories, submissions: submissions, jobQueue: jobQueue,
-      collections: collections, passages: passages, replies: replies, models: models, embedder: embedder,
-      counter: counter, extractor: extractor, fetcher: fetcher, sources: sources, secrets: secrets,
+      conversations: conversations, memories: memories, submissions: submissions, documents: documents,
+      jobQueue: jobQueue, collections: collections, passages: passages, replies: replies, models: models,
+      embedder: embedder, counter: counter, extractor: extractor, fetcher: fetcher, sources: sources, secrets: secrets,
       makeID: makeID,
       clock: clock)
     world.reranker = reranker

@@ -138,6 +138,8 @@ struct Assembly: Sendable {
     settings.collections.maximumBytes = configuration.collections.maximumBytes
     settings.collections.maximumItems = configuration.collections.maximumItems
     settings.collections.maximumDuration = configuration.collections.maximumDuration / .seconds(1)
+    settings.similarity.threshold = Double(configuration.similarity.threshold) / 100
+    settings.similarity.limit = configuration.similarity.limit
     settings.chunker = TextChunker(
       maximumTokens: configuration.chunking.maximumTokens, overlapTokens: configuration.chunking.overlapTokens,
       maximumChunks: configuration.chunking.maximumChunks)

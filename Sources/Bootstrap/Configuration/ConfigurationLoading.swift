@@ -46,6 +46,7 @@ extension ServerConfiguration {
     limits = try Limits(&reader)
     passwords = try Passwords(&reader)
     embedding = try Embedding(&reader, inputs)
+    similarity = try Similarity(&reader)
     ingestion = try Ingestion(&reader)
     collections = try Collections(&reader)
     extraction = try Extraction(&reader)
@@ -283,6 +284,13 @@ extension ServerConfiguration.Collections {
     maximumBytes = try reader.value("collections.maximumBytes", .bytes((1 << 20)...(1 << 40)), default: 1 << 30)
     maximumDuration = try reader.value(
       "collections.maximumDuration", .duration(.seconds(1)...(.seconds(30 * 86_400))), default: .seconds(86_400))
+  }
+}
+
+extension ServerConfiguration.Similarity {
+  fileprivate init(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
+    threshold = try reader.value("similarity.threshold", .integer(1...100), default: 50)
+    limit = try reader.value("similarity.limit", .integer(1...20), default: 5)
   }
 }
 

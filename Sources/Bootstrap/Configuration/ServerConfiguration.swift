@@ -52,6 +52,8 @@ package struct ServerConfiguration: Sendable {
   package let passwords: Passwords
   /// `embedding`.
   package let embedding: Embedding
+  /// `similarity`.
+  package let similarity: Similarity
   /// `ingestion`.
   package let ingestion: Ingestion
   /// `collections`.
@@ -230,6 +232,14 @@ package struct ServerConfiguration: Sendable {
     package let maximumBytes: Int
     /// `collections.maximumDuration`: of one run.
     package let maximumDuration: Duration
+  }
+
+  /// How submissions are compared with documents, for whoever reviews them.
+  package struct Similarity: Sendable {
+    /// `similarity.threshold`: the least share of the texts, in percent, that is told.
+    package let threshold: Int
+    /// `similarity.limit`: the most documents that are told.
+    package let limit: Int
   }
 
   /// How texts are cut.

@@ -22,6 +22,8 @@ final class ScriptedIntelligence: Intelligence {
     var cancelled: [MessageID] = []
     var wakeUps = 0
     var hits: [SearchHit] = []
+    var similar: [SimilarDocument] = []
+    var compared: [SubmissionID] = []
     var failure: UseCaseFailure?
   }
 
@@ -51,6 +53,14 @@ final class ScriptedIntelligence: Intelligence {
     try note(caller)
     state.withLock { $0.commands.append(command) }
     try await onChat(command, caller, emit)
+  }
+
+  func similar(to submission: SubmissionID, _ caller: Principal) async throws(UseCaseFailure) -> [SimilarDocument] {
+    try note(caller)
+    return state.withLock { state in
+      state.compared.append(submission)
+      return state.similar
+    }
   }
 
   func regenerate(

@@ -62,7 +62,14 @@ struct IntelligenceClientTests {
         documentID: DocumentID(UUID()), revisionID: RevisionID(UUID()), title: "T", submittedBy: "Ada",
         approvedBy: "Bob"),
       score: 0.125)
-    intelligence.state.withLock { $0.hits = [hit] }
+    let similar = SimilarDocument(
+      documentID: DocumentID(UUID()), revisionID: RevisionID(UUID()), title: "T", similarity: 0.625, isIdentical: false,
+      sharedText: "größer als", range: 3..<14)
+    let submission = SubmissionID(UUID())
+    intelligence.state.withLock { state in
+      state.hits = [hit]
+      state.similar = [similar]
+    }
     let process = try await IntelligenceProcess(intelligence)
     let query = SearchKnowledge.Query(text: "a text", mode: .lexical, limit: 3, filters: Self.command.filters)
     let reply = RegenerateMessage.Command(
@@ -71,6 +78,7 @@ struct IntelligenceClientTests {
     try await withClient(of: [process]) { client in
       let hits = try await client.search(query, ada)
       #expect(hits == [hit])
+      #expect(try await client.similar(to: submission, ada) == [similar])
       let vectors = try await client.embed(["ab", "c"])
       #expect(vectors == EmbedTexts.Answer(model: "m", vectors: [Embedding([2, -0.5]), Embedding([1, -0.5])]))
       try await client.regenerate(reply, ada, emit: log.emit)
@@ -81,6 +89,7 @@ struct IntelligenceClientTests {
     #expect(log.all == [.delta("anew")])
     intelligence.state.withLock { state in
       #expect(state.queries == [query])
+      #expect(state.compared == [submission])
       #expect(state.regenerated.first?.messageID == reply.messageID)
       #expect(state.regenerated.first?.conversationID == reply.conversationID)
       #expect(state.cancelled == [reply.messageID])

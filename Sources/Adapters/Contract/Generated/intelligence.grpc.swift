@@ -103,6 +103,19 @@ package enum Opentier_Intelligence_V1_IntelligenceService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "FindSimilar" metadata.
+        package enum FindSimilar: Sendable {
+            /// Request type for "FindSimilar".
+            package typealias Input = Opentier_Intelligence_V1_FindSimilarRequest
+            /// Response type for "FindSimilar".
+            package typealias Output = Opentier_Intelligence_V1_FindSimilarResponse
+            /// Descriptor for "FindSimilar".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "opentier.intelligence.v1.IntelligenceService"),
+                method: "FindSimilar",
+                type: .unary
+            )
+        }
         /// Namespace for "WakeWorkers" metadata.
         package enum WakeWorkers: Sendable {
             /// Request type for "WakeWorkers".
@@ -124,6 +137,7 @@ package enum Opentier_Intelligence_V1_IntelligenceService: Sendable {
             CancelChat.descriptor,
             Search.descriptor,
             Embed.descriptor,
+            FindSimilar.descriptor,
             WakeWorkers.descriptor
         ]
     }
@@ -269,6 +283,24 @@ extension Opentier_Intelligence_V1_IntelligenceService {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_EmbedResponse>
 
+        /// Handle the "FindSimilar" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Finds the documents that a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has them.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Opentier_Intelligence_V1_FindSimilarRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Opentier_Intelligence_V1_FindSimilarResponse` messages.
+        func findSimilar(
+            request: GRPCCore.StreamingServerRequest<Opentier_Intelligence_V1_FindSimilarRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_FindSimilarResponse>
+
         /// Handle the "WakeWorkers" method.
         ///
         /// > Source IDL Documentation:
@@ -413,6 +445,24 @@ extension Opentier_Intelligence_V1_IntelligenceService {
             request: GRPCCore.ServerRequest<Opentier_Intelligence_V1_EmbedRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Opentier_Intelligence_V1_EmbedResponse>
+
+        /// Handle the "FindSimilar" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Finds the documents that a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has them.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Opentier_Intelligence_V1_FindSimilarRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Opentier_Intelligence_V1_FindSimilarResponse` message.
+        func findSimilar(
+            request: GRPCCore.ServerRequest<Opentier_Intelligence_V1_FindSimilarRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Opentier_Intelligence_V1_FindSimilarResponse>
 
         /// Handle the "WakeWorkers" method.
         ///
@@ -560,6 +610,24 @@ extension Opentier_Intelligence_V1_IntelligenceService {
             context: GRPCCore.ServerContext
         ) async throws -> Opentier_Intelligence_V1_EmbedResponse
 
+        /// Handle the "FindSimilar" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Finds the documents that a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has them.
+        ///
+        /// - Parameters:
+        ///   - request: A `Opentier_Intelligence_V1_FindSimilarRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Opentier_Intelligence_V1_FindSimilarResponse` to respond with.
+        func findSimilar(
+            request: Opentier_Intelligence_V1_FindSimilarRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Opentier_Intelligence_V1_FindSimilarResponse
+
         /// Handle the "WakeWorkers" method.
         ///
         /// > Source IDL Documentation:
@@ -651,6 +719,17 @@ extension Opentier_Intelligence_V1_IntelligenceService.StreamingServiceProtocol 
             }
         )
         router.registerHandler(
+            forMethod: Opentier_Intelligence_V1_IntelligenceService.Method.FindSimilar.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Opentier_Intelligence_V1_FindSimilarRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Opentier_Intelligence_V1_FindSimilarResponse>(),
+            handler: { request, context in
+                try await self.findSimilar(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
             forMethod: Opentier_Intelligence_V1_IntelligenceService.Method.WakeWorkers.descriptor,
             deserializer: GRPCProtobuf.ProtobufDeserializer<Opentier_Intelligence_V1_WakeWorkersRequest>(),
             serializer: GRPCProtobuf.ProtobufSerializer<Opentier_Intelligence_V1_WakeWorkersResponse>(),
@@ -727,6 +806,17 @@ extension Opentier_Intelligence_V1_IntelligenceService.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_EmbedResponse> {
         let response = try await self.embed(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func findSimilar(
+        request: GRPCCore.StreamingServerRequest<Opentier_Intelligence_V1_FindSimilarRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_FindSimilarResponse> {
+        let response = try await self.findSimilar(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -831,6 +921,19 @@ extension Opentier_Intelligence_V1_IntelligenceService.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Opentier_Intelligence_V1_EmbedResponse> {
         return GRPCCore.ServerResponse<Opentier_Intelligence_V1_EmbedResponse>(
             message: try await self.embed(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func findSimilar(
+        request: GRPCCore.ServerRequest<Opentier_Intelligence_V1_FindSimilarRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Opentier_Intelligence_V1_FindSimilarResponse> {
+        return GRPCCore.ServerResponse<Opentier_Intelligence_V1_FindSimilarResponse>(
+            message: try await self.findSimilar(
                 request: request.message,
                 context: context
             ),
@@ -1007,6 +1110,29 @@ extension Opentier_Intelligence_V1_IntelligenceService {
             deserializer: some GRPCCore.MessageDeserializer<Opentier_Intelligence_V1_EmbedResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Opentier_Intelligence_V1_EmbedResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "FindSimilar" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Finds the documents that a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has them.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Opentier_Intelligence_V1_FindSimilarRequest` message.
+        ///   - serializer: A serializer for `Opentier_Intelligence_V1_FindSimilarRequest` messages.
+        ///   - deserializer: A deserializer for `Opentier_Intelligence_V1_FindSimilarResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func findSimilar<Result>(
+            request: GRPCCore.ClientRequest<Opentier_Intelligence_V1_FindSimilarRequest>,
+            serializer: some GRPCCore.MessageSerializer<Opentier_Intelligence_V1_FindSimilarRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Opentier_Intelligence_V1_FindSimilarResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Opentier_Intelligence_V1_FindSimilarResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
 
         /// Call the "WakeWorkers" method.
@@ -1257,6 +1383,40 @@ extension Opentier_Intelligence_V1_IntelligenceService {
             )
         }
 
+        /// Call the "FindSimilar" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Finds the documents that a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has them.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Opentier_Intelligence_V1_FindSimilarRequest` message.
+        ///   - serializer: A serializer for `Opentier_Intelligence_V1_FindSimilarRequest` messages.
+        ///   - deserializer: A deserializer for `Opentier_Intelligence_V1_FindSimilarResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func findSimilar<Result>(
+            request: GRPCCore.ClientRequest<Opentier_Intelligence_V1_FindSimilarRequest>,
+            serializer: some GRPCCore.MessageSerializer<Opentier_Intelligence_V1_FindSimilarRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Opentier_Intelligence_V1_FindSimilarResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Opentier_Intelligence_V1_FindSimilarResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Opentier_Intelligence_V1_IntelligenceService.Method.FindSimilar.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
         /// Call the "WakeWorkers" method.
         ///
         /// > Source IDL Documentation:
@@ -1462,6 +1622,35 @@ extension Opentier_Intelligence_V1_IntelligenceService.ClientProtocol {
             request: request,
             serializer: GRPCProtobuf.ProtobufSerializer<Opentier_Intelligence_V1_EmbedRequest>(),
             deserializer: GRPCProtobuf.ProtobufDeserializer<Opentier_Intelligence_V1_EmbedResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "FindSimilar" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Finds the documents that a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has them.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Opentier_Intelligence_V1_FindSimilarRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func findSimilar<Result>(
+        request: GRPCCore.ClientRequest<Opentier_Intelligence_V1_FindSimilarRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Opentier_Intelligence_V1_FindSimilarResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.findSimilar(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Opentier_Intelligence_V1_FindSimilarRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Opentier_Intelligence_V1_FindSimilarResponse>(),
             options: options,
             onResponse: handleResponse
         )
@@ -1689,6 +1878,39 @@ extension Opentier_Intelligence_V1_IntelligenceService.ClientProtocol {
             metadata: metadata
         )
         return try await self.embed(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "FindSimilar" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Finds the documents that a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has them.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func findSimilar<Result>(
+        _ message: Opentier_Intelligence_V1_FindSimilarRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Opentier_Intelligence_V1_FindSimilarResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Opentier_Intelligence_V1_FindSimilarRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.findSimilar(
             request: request,
             options: options,
             onResponse: handleResponse

@@ -380,6 +380,54 @@ package nonisolated struct Opentier_Intelligence_V1_FoundPassage: Sendable {
   fileprivate var _ordinal: UInt32? = nil
 }
 
+/// Which submission to compare.
+package nonisolated struct Opentier_Intelligence_V1_FindSimilarRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Who reviews it.
+  package var caller: Opentier_Intelligence_V1_Caller {
+    get {_caller ?? Opentier_Intelligence_V1_Caller()}
+    set {_caller = newValue}
+  }
+  /// Returns true if `caller` has been explicitly set.
+  package var hasCaller: Bool {self._caller != nil}
+  /// Clears the value of `caller`. Subsequent reads from it will return its default value.
+  package mutating func clearCaller() {self._caller = nil}
+
+  /// The submission's id.
+  package var submissionID: String {
+    get {_submissionID ?? String()}
+    set {_submissionID = newValue}
+  }
+  /// Returns true if `submissionID` has been explicitly set.
+  package var hasSubmissionID: Bool {self._submissionID != nil}
+  /// Clears the value of `submissionID`. Subsequent reads from it will return its default value.
+  package mutating func clearSubmissionID() {self._submissionID = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _caller: Opentier_Intelligence_V1_Caller? = nil
+  fileprivate var _submissionID: String? = nil
+}
+
+/// The documents that are like it.
+package nonisolated struct Opentier_Intelligence_V1_FindSimilarResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Most alike first.
+  package var similar: [Opentier_V1_SimilarDocument] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 /// Texts to be embedded.
 package nonisolated struct Opentier_Intelligence_V1_EmbedRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -970,6 +1018,75 @@ nonisolated extension Opentier_Intelligence_V1_FoundPassage: SwiftProtobuf.Messa
     if lhs._hit != rhs._hit {return false}
     if lhs._ordinal != rhs._ordinal {return false}
     if lhs.headings != rhs.headings {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_FindSimilarRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".FindSimilarRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}caller\0\u{3}submission_id\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._caller) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._submissionID) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._caller {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._submissionID {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_FindSimilarRequest, rhs: Opentier_Intelligence_V1_FindSimilarRequest) -> Bool {
+    if lhs._caller != rhs._caller {return false}
+    if lhs._submissionID != rhs._submissionID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_FindSimilarResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".FindSimilarResponse"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}similar\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.similar) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.similar.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.similar, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_FindSimilarResponse, rhs: Opentier_Intelligence_V1_FindSimilarResponse) -> Bool {
+    if lhs.similar != rhs.similar {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -1425,6 +1425,19 @@ package nonisolated struct Opentier_V1_GetSubmissionResponse: Sendable {
   /// Clears the value of `textTruncated`. Subsequent reads from it will return its default value.
   package mutating func clearTextTruncated() {self._textTruncated = nil}
 
+  /// For admins, while it is pending: the documents that it is much like, most alike first.
+  package var similar: [Opentier_V1_SimilarDocument] = []
+
+  /// Whether it was compared with the documents; not set when that was not to be had, or is not told.
+  package var isCompared: Bool {
+    get {_isCompared ?? false}
+    set {_isCompared = newValue}
+  }
+  /// Returns true if `isCompared` has been explicitly set.
+  package var hasIsCompared: Bool {self._isCompared != nil}
+  /// Clears the value of `isCompared`. Subsequent reads from it will return its default value.
+  package mutating func clearIsCompared() {self._isCompared = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1432,6 +1445,107 @@ package nonisolated struct Opentier_V1_GetSubmissionResponse: Sendable {
   fileprivate var _submission: Opentier_V1_Submission? = nil
   fileprivate var _text: String? = nil
   fileprivate var _textTruncated: Bool? = nil
+  fileprivate var _isCompared: Bool? = nil
+}
+
+/// A document that a submission is much like.
+package nonisolated struct Opentier_V1_SimilarDocument: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The document's id.
+  package var documentID: String {
+    get {_documentID ?? String()}
+    set {_documentID = newValue}
+  }
+  /// Returns true if `documentID` has been explicitly set.
+  package var hasDocumentID: Bool {self._documentID != nil}
+  /// Clears the value of `documentID`. Subsequent reads from it will return its default value.
+  package mutating func clearDocumentID() {self._documentID = nil}
+
+  /// The id of its current revision, which the submission was compared with.
+  package var revisionID: String {
+    get {_revisionID ?? String()}
+    set {_revisionID = newValue}
+  }
+  /// Returns true if `revisionID` has been explicitly set.
+  package var hasRevisionID: Bool {self._revisionID != nil}
+  /// Clears the value of `revisionID`. Subsequent reads from it will return its default value.
+  package mutating func clearRevisionID() {self._revisionID = nil}
+
+  /// The title of that revision.
+  package var title: String {
+    get {_title ?? String()}
+    set {_title = newValue}
+  }
+  /// Returns true if `title` has been explicitly set.
+  package var hasTitle: Bool {self._title != nil}
+  /// Clears the value of `title`. Subsequent reads from it will return its default value.
+  package mutating func clearTitle() {self._title = nil}
+
+  /// The share of runs of five words that both texts have, 0 to 1; capitals, punctuation and white space do not count.
+  package var similarity: Double {
+    get {_similarity ?? 0}
+    set {_similarity = newValue}
+  }
+  /// Returns true if `similarity` has been explicitly set.
+  package var hasSimilarity: Bool {self._similarity != nil}
+  /// Clears the value of `similarity`. Subsequent reads from it will return its default value.
+  package mutating func clearSimilarity() {self._similarity = nil}
+
+  /// Whether the texts are the same, byte by byte: approving the submission makes no other document then.
+  package var isIdentical: Bool {
+    get {_isIdentical ?? false}
+    set {_isIdentical = newValue}
+  }
+  /// Returns true if `isIdentical` has been explicitly set.
+  package var hasIsIdentical: Bool {self._isIdentical != nil}
+  /// Clears the value of `isIdentical`. Subsequent reads from it will return its default value.
+  package mutating func clearIsIdentical() {self._isIdentical = nil}
+
+  /// The longest passage that both have, as the revision has it; of a long one the first 2,000 bytes.
+  package var sharedText: String {
+    get {_sharedText ?? String()}
+    set {_sharedText = newValue}
+  }
+  /// Returns true if `sharedText` has been explicitly set.
+  package var hasSharedText: Bool {self._sharedText != nil}
+  /// Clears the value of `sharedText`. Subsequent reads from it will return its default value.
+  package mutating func clearSharedText() {self._sharedText = nil}
+
+  /// Where that starts in the revision's text, in UTF-8 bytes.
+  package var startOffset: UInt32 {
+    get {_startOffset ?? 0}
+    set {_startOffset = newValue}
+  }
+  /// Returns true if `startOffset` has been explicitly set.
+  package var hasStartOffset: Bool {self._startOffset != nil}
+  /// Clears the value of `startOffset`. Subsequent reads from it will return its default value.
+  package mutating func clearStartOffset() {self._startOffset = nil}
+
+  /// Where it ends, exclusive.
+  package var endOffset: UInt32 {
+    get {_endOffset ?? 0}
+    set {_endOffset = newValue}
+  }
+  /// Returns true if `endOffset` has been explicitly set.
+  package var hasEndOffset: Bool {self._endOffset != nil}
+  /// Clears the value of `endOffset`. Subsequent reads from it will return its default value.
+  package mutating func clearEndOffset() {self._endOffset = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _documentID: String? = nil
+  fileprivate var _revisionID: String? = nil
+  fileprivate var _title: String? = nil
+  fileprivate var _similarity: Double? = nil
+  fileprivate var _isIdentical: Bool? = nil
+  fileprivate var _sharedText: String? = nil
+  fileprivate var _startOffset: UInt32? = nil
+  fileprivate var _endOffset: UInt32? = nil
 }
 
 /// The review.
@@ -3220,7 +3334,7 @@ nonisolated extension Opentier_V1_GetSubmissionRequest: SwiftProtobuf.Message, S
 
 nonisolated extension Opentier_V1_GetSubmissionResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".GetSubmissionResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}submission\0\u{1}text\0\u{3}text_truncated\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}submission\0\u{1}text\0\u{3}text_truncated\0\u{1}similar\0\u{3}is_compared\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3231,6 +3345,8 @@ nonisolated extension Opentier_V1_GetSubmissionResponse: SwiftProtobuf.Message, 
       case 1: try { try decoder.decodeSingularMessageField(value: &self._submission) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self._text) }()
       case 3: try { try decoder.decodeSingularBoolField(value: &self._textTruncated) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.similar) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self._isCompared) }()
       default: break
       }
     }
@@ -3250,6 +3366,12 @@ nonisolated extension Opentier_V1_GetSubmissionResponse: SwiftProtobuf.Message, 
     try { if let v = self._textTruncated {
       try visitor.visitSingularBoolField(value: v, fieldNumber: 3)
     } }()
+    if !self.similar.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.similar, fieldNumber: 4)
+    }
+    try { if let v = self._isCompared {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 5)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3257,6 +3379,77 @@ nonisolated extension Opentier_V1_GetSubmissionResponse: SwiftProtobuf.Message, 
     if lhs._submission != rhs._submission {return false}
     if lhs._text != rhs._text {return false}
     if lhs._textTruncated != rhs._textTruncated {return false}
+    if lhs.similar != rhs.similar {return false}
+    if lhs._isCompared != rhs._isCompared {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_V1_SimilarDocument: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".SimilarDocument"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}document_id\0\u{3}revision_id\0\u{1}title\0\u{1}similarity\0\u{3}is_identical\0\u{3}shared_text\0\u{3}start_offset\0\u{3}end_offset\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._documentID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._revisionID) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self._title) }()
+      case 4: try { try decoder.decodeSingularDoubleField(value: &self._similarity) }()
+      case 5: try { try decoder.decodeSingularBoolField(value: &self._isIdentical) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self._sharedText) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self._startOffset) }()
+      case 8: try { try decoder.decodeSingularUInt32Field(value: &self._endOffset) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._documentID {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._revisionID {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._title {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._similarity {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 4)
+    } }()
+    try { if let v = self._isIdentical {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 5)
+    } }()
+    try { if let v = self._sharedText {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._startOffset {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 7)
+    } }()
+    try { if let v = self._endOffset {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 8)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_V1_SimilarDocument, rhs: Opentier_V1_SimilarDocument) -> Bool {
+    if lhs._documentID != rhs._documentID {return false}
+    if lhs._revisionID != rhs._revisionID {return false}
+    if lhs._title != rhs._title {return false}
+    if lhs._similarity != rhs._similarity {return false}
+    if lhs._isIdentical != rhs._isIdentical {return false}
+    if lhs._sharedText != rhs._sharedText {return false}
+    if lhs._startOffset != rhs._startOffset {return false}
+    if lhs._endOffset != rhs._endOffset {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

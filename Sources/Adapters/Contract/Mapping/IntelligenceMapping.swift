@@ -113,6 +113,18 @@ extension Opentier_Intelligence_V1_FoundPassage {
   }
 }
 
+extension SimilarDocument {
+  /// Reads a document that a submission is like.
+  package init(_ message: Opentier_V1_SimilarDocument) throws(ContractError) {
+    let start = Int(message.startOffset)
+    self.init(
+      documentID: try DocumentID(answered: message.documentID),
+      revisionID: try RevisionID(answered: message.revisionID),
+      title: message.title, similarity: message.similarity, isIdentical: message.isIdentical,
+      sharedText: message.sharedText, range: start..<max(start, Int(message.endOffset)))
+  }
+}
+
 extension EmbedTexts.Answer {
   /// Reads vectors.
   package init(_ response: Opentier_Intelligence_V1_EmbedResponse) {

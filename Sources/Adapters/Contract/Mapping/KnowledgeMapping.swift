@@ -91,3 +91,18 @@ extension Opentier_V1_DocumentRevision {
     if let time = revision.supersededAt { supersededAt = Google_Protobuf_Timestamp(time) }
   }
 }
+
+extension Opentier_V1_SimilarDocument {
+  /// A document that a submission is like.
+  init(_ similar: SimilarDocument) {
+    self.init()
+    documentID = similar.documentID.description
+    revisionID = similar.revisionID.description
+    title = similar.title
+    similarity = similar.similarity
+    isIdentical = similar.isIdentical
+    sharedText = similar.sharedText
+    startOffset = UInt32(count: similar.range.lowerBound)
+    endOffset = UInt32(count: similar.range.upperBound)
+  }
+}

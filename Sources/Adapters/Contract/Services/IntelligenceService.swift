@@ -98,6 +98,19 @@ package struct IntelligenceService: Opentier_Intelligence_V1_IntelligenceService
     return response
   }
 
+  package func findSimilar(
+    request: Opentier_Intelligence_V1_FindSimilarRequest, context: ServerContext
+  ) async throws -> Opentier_Intelligence_V1_FindSimilarResponse {
+    try admit()
+    let id = try SubmissionID(of: "submission", request.submissionID)
+    let similar = try await Self.rethrowing {
+      try await intelligence.similar(to: id, Principal(request.caller))
+    }
+    var response = Opentier_Intelligence_V1_FindSimilarResponse()
+    response.similar = similar.map(Opentier_V1_SimilarDocument.init)
+    return response
+  }
+
   package func embed(
     request: Opentier_Intelligence_V1_EmbedRequest, context: ServerContext
   ) async throws -> Opentier_Intelligence_V1_EmbedResponse {

@@ -41,13 +41,18 @@ struct KnowledgeService: Opentier_V1_KnowledgeService.SimpleServiceProtocol {
   func getSubmission(
     request: Opentier_V1_GetSubmissionRequest, context: ServerContext
   ) async throws -> Opentier_V1_GetSubmissionResponse {
+    let reader = try caller()
     let (submission, content) = try await useCases.review.get(
-      SubmissionID(of: "submission", request.submissionID), caller())
+      SubmissionID(of: "submission", request.submissionID), reader)
     var response = Opentier_V1_GetSubmissionResponse()
     response.submission = Opentier_V1_Submission(submission)
     if let excerpt = SubmissionExcerpt(content) {
       response.text = excerpt.text
       response.textTruncated = excerpt.isTruncated
+    }
+    if let similar = try await useCases.review.similar(to: submission, reader) {
+      response.similar = similar.map(Opentier_V1_SimilarDocument.init)
+      response.isCompared = true
     }
     return response
   }

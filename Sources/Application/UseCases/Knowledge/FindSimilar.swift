@@ -1,0 +1,143 @@
+package import Domain
+
+/// Finds the documents that a pending submission is much like.
+///
+/// The index of words gives the candidates: a document that is alike has the words of most passages of the submission. So
+/// no text but a few candidates' is read, whatever the number of documents, and what is compared is what is current.
+package struct FindSimilar: Sendable {
+  /// Sizes that configuration may change.
+  package struct Settings: Hashable, Sendable {
+    /// The least similarity that is told.
+    package var threshold = 0.5
+    /// The most documents that are told.
+    package var limit = 5
+    /// The most bytes of a text that are compared: of a longer one its beginning.
+    package var maximumBytes = 4 << 20
+    /// How many submissions are compared at once.
+    package var concurrent = 2
+
+    /// The standard sizes.
+    package init() {}
+  }
+
+  /// How many passages of the submission are looked for, and how many words each has.
+  private static let (probes, probeWords) = (8, 24)
+  /// How many chunks each gives, and how many documents of theirs are compared.
+  private static let (chunksPerProbe, candidates) = (20, 10)
+  /// The most bytes of a shared passage that are told.
+  private static let maximumShared = 2_000
+
+  let submissions: any SubmissionRepository
+  let documents: any DocumentRepository
+  let index: any PassageIndex
+  let extractor: any TextExtractor
+  let room: StageGate
+  let settings: Settings
+
+  /// The documents that are alike, most alike first. None for an address, which is not read before it is approved, and
+  /// for a file in which there is no text that can be read.
+  ///
+  /// - Throws: `.forbidden` below admin; `.notFound`.
+  package func callAsFunction(
+    _ id: SubmissionID, _ caller: Principal
+  ) async throws(UseCaseFailure) -> [SimilarDocument] {
+    try caller.require(.admin, to: "compare submissions")
+    let submission = try await found("submission") { () async throws(StorageFailure) in
+      try await submissions.submission(id, in: caller.organizationID)
+    }
+    let similar = try await room.pass { () async throws(UseCaseFailure) -> [SimilarDocument] in
+      guard let text = try await text(of: submission) else { return [] }
+      return try await compare(text, of: submission)
+    }
+    guard let similar else { throw .cancelled }
+    return similar
+  }
+
+  private func text(of submission: KnowledgeSubmission) async throws(UseCaseFailure) -> String? {
+    let content = try await storing("submission") { () async throws(StorageFailure) in
+      try await submissions.content(of: submission.id, in: submission.organizationID)
+    }
+    let payload: Payload
+    switch content {
+    case nil, .url: return nil
+    case .text(let text): payload = Payload(bytes: Array(text.utf8), mediaType: .unknown, fileName: nil)
+    case .file(let name, let mediaType, let bytes):
+      payload = Payload(bytes: Array(bytes), mediaType: mediaType, fileName: name)
+    }
+    do throws(ExtractionFailure) { return try await extractor.extract(payload).text.text } catch {
+      if error == .cancelled { throw .cancelled }
+      // Its job would say why; there is nothing to compare.
+      return nil
+    }
+  }
+
+  @concurrent
+  private func compare(
+    _ text: String, of submission: KnowledgeSubmission
+  ) async throws(UseCaseFailure) -> [SimilarDocument] {
+    let words = ComparedWords(text.prefix(bytes: settings.maximumBytes))
+    var similar: [SimilarDocument] = []
+    for candidate in try await candidates(words, text, for: submission) {
+      let current: (revision: DocumentRevision, text: String)
+      do throws(StorageFailure) {
+        current = try await documents.text(of: candidate, revision: nil, in: submission.organizationID)
+      } catch {
+        if error == .notFound { continue }  // Deleted in this moment.
+        throw UseCaseFailure(error, "document")
+      }
+      let theirs = ComparedWords(current.text.prefix(bytes: settings.maximumBytes))
+      let similarity = words.similarity(to: theirs)
+      guard similarity >= settings.threshold else { continue }
+      let shared = SharedPassage.longest(of: words, in: theirs, maximumBytes: Self.maximumShared) ?? 0..<0
+      similar.append(
+        SimilarDocument(
+          documentID: candidate, revisionID: current.revision.id, title: current.revision.title,
+          similarity: similarity, isIdentical: current.text == text && current.text.utf8.elementsEqual(text.utf8),
+          sharedText: String(decoding: Array(current.text.utf8.prefix(shared.upperBound))[shared], as: UTF8.self),
+          range: shared))
+    }
+    // The sort is stable: those as much alike stay in the order of the candidates.
+    return Array(similar.sorted { $0.similarity > $1.similarity }.prefix(settings.limit))
+  }
+
+  /// The documents that most passages of the text are found in, but for the one that the submission revises.
+  private func candidates(
+    _ words: ComparedWords, _ text: String, for submission: KnowledgeSubmission
+  ) async throws(UseCaseFailure) -> [DocumentID] {
+    let bytes = Array(text.utf8.prefix(settings.maximumBytes))
+    let scope = SearchScope(organizationID: submission.organizationID, asOf: nil, filters: SearchFilters())
+    var counts: [DocumentID: Int] = [:]
+    var order: [DocumentID] = []
+    for start in Self.probeStarts(words.ranges.count) {
+      let end = min(start + Self.probeWords, words.ranges.count) - 1
+      let query = String(decoding: bytes[words.ranges[start].lowerBound..<words.ranges[end].upperBound], as: UTF8.self)
+      let passages = try await storing("passage") { () async throws(StorageFailure) in
+        let chunks = try await index.lexical(query, in: scope, limit: Self.chunksPerProbe)
+        return try await index.passages(chunks.map(\.id), in: submission.organizationID)
+      }
+      for document in Set(passages.map(\.documentID)) where document != submission.documentID {
+        if counts[document] == nil { order.append(document) }
+        counts[document, default: 0] += 1
+      }
+    }
+    return Array(order.sorted { (counts[$0] ?? 0, $1) > (counts[$1] ?? 0, $0) }.prefix(Self.candidates))
+  }
+
+  /// Where the passages that are looked for begin, spread evenly over so many words.
+  private static func probeStarts(_ count: Int) -> [Int] {
+    guard count > probeWords else { return count == 0 ? [] : [0] }
+    let last = count - probeWords
+    let number = min(probes, last / probeWords + 2)
+    return (0..<number).map { $0 * last / (number - 1) }
+  }
+}
+
+extension String {
+  /// At most so many UTF-8 bytes of its beginning, cut between scalars.
+  fileprivate func prefix(bytes maximum: Int) -> String {
+    guard utf8.count > maximum else { return self }
+    var end = utf8.index(startIndex, offsetBy: maximum)
+    while end > startIndex, UTF8.isContinuation(utf8[end]) { end = utf8.index(before: end) }
+    return String(self[..<end])
+  }
+}
