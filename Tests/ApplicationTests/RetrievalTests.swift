@@ -156,6 +156,6 @@ struct RetrievalTests {
     }
     let (plain, wide) = (try await source(reach: 0), try await source(reach: 1))
     #expect(plain.contains("licence") && wide.contains(plain))
-    #expect(wide.split(separator: " ").count > plain.split(separator: " ").count + 10)
+    #expect(wide.split(separator: " ").count > plain.split(separator: " ").count + 6)
   }
 }

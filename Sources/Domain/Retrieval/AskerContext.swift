@@ -23,7 +23,7 @@ package enum AskerContext {
   /// - Parameter memories: the newest first.
   package static func expansions(of question: String, by memories: [String]) -> [String] {
     guard !memories.isEmpty, speaksOfAsker(question) else { return [] }
-    let words = Set(FunctionWords.removed(from: SearchWords.ofQuery(question)))
+    let words = Set(FunctionWords.removed(from: SearchWords.ofQuery(question))).subtracting(selfReferences)
     let ranked = memories.enumerated().map { index, memory in
       (memory, common: Set(SearchWords.ofQuery(memory)).intersection(words).count, index)
     }.sorted { $0.common != $1.common ? $0.common > $1.common : $0.2 < $1.2 }

@@ -37,7 +37,7 @@ struct RecordCollection: CollectionReader {
     self.source = source
     self.bytes = Array(bytes)
     self.maximumItems = maximumItems
-    var (records, listed): ([String: Record], [ListedItem]) = ([:], [])
+    var found: [(number: Int, line: Range<Int>, record: Result<Line, BadLine>)] = []
     var keys: Set<String> = []
     var number = 0
     var start = 0
@@ -48,21 +48,37 @@ struct RecordCollection: CollectionReader {
       guard self.bytes[line].contains(where: { $0 > 0x20 }) else { continue }
       do throws(BadLine) {
         let record = try Self.line(self.bytes[line])
-        let key = record.id ?? "line \(number)"
-        if key.utf8.count > CollectionItem.maximumKeyLength || key.isEmpty || NullCharacter.isIn(key) {
-          throw BadLine(reason: "its _id must have 1 to \(CollectionItem.maximumKeyLength) bytes without U+0000")
-        }
-        guard keys.insert(key).inserted else { throw BadLine(reason: "another line has the same _id") }
-        records[key] = Record(line: line, url: record.url)
-        listed.append(ListedItem(key: key, version: hash(self.bytes[line])))
+        if let id = record.id { try Self.take(id, into: &keys) }
+        found.append((number, line, .success(record)))
       } catch {
+        found.append((number, line, .failure(error)))
+      }
+    }
+    var (records, listed): ([String: Record], [ListedItem]) = ([:], [])
+    for (number, line, outcome) in found {
+      // Named last, so that no name given here is one that a line has.
+      func unnamed() -> String {
         var key = "line \(number)"
         while !keys.insert(key).inserted { key += "'" }
-        listed.append(ListedItem(key: key, failure: error.reason))
+        return key
+      }
+      switch outcome {
+      case .success(let record):
+        let key = record.id ?? unnamed()
+        records[key] = Record(line: line, url: record.url)
+        listed.append(ListedItem(key: key, version: hash(self.bytes[line])))
+      case .failure(let bad): listed.append(ListedItem(key: unnamed(), failure: bad.reason))
       }
     }
     self.records = records
     self.listed = listed
+  }
+
+  private static func take(_ id: String, into keys: inout Set<String>) throws(BadLine) {
+    guard (1...CollectionItem.maximumKeyLength).contains(id.utf8.count), !NullCharacter.isIn(id) else {
+      throw BadLine(reason: "its _id must have 1 to \(CollectionItem.maximumKeyLength) bytes without U+0000")
+    }
+    guard keys.insert(id).inserted else { throw BadLine(reason: "another line has the same _id") }
   }
 
   private struct BadLine: Error { let reason: String }
