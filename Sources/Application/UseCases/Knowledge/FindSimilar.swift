@@ -59,7 +59,8 @@ package struct FindSimilar: Sendable {
     }
     let payload: Payload
     switch content {
-    case nil, .url: return nil
+    // What is fetched later, and what becomes many documents, is not there to compare.
+    case nil, .url, .crawl, .repository, .records: return nil
     case .text(let text): payload = Payload(bytes: Array(text.utf8), mediaType: .unknown, fileName: nil)
     case .file(let name, let mediaType, let bytes):
       payload = Payload(bytes: Array(bytes), mediaType: mediaType, fileName: name)

@@ -39,8 +39,8 @@ struct IngestionStages: Sendable {
   ) async -> StepFailure? {
     let weight =
       switch submission.content {
-      case .text(let byteCount), .file(_, _, let byteCount): byteCount
-      case .url: Self.bytesOfUnknown
+      case .text(let byteCount), .file(_, _, let byteCount), .records(_, let byteCount): byteCount
+      case .url, .crawl, .repository: Self.bytesOfUnknown
       }
     progress.wait()
     let outcome = await memory.pass(weight: weight) { () async -> StepFailure? in
