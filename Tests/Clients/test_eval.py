@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from test_cli import Shell
+from test_cli import Shell, model  # noqa: F401 (a fixture)
 
 COLLECTION = Path(__file__).parents[2] / "Benchmarks/Retrieval/followups"
 MEASURES = {"ndcg10", "recall10", "recall100", "mrr"}
@@ -47,11 +47,17 @@ def test_a_report_holds_what_was_measured_and_is_compared(shell: Shell) -> None:
     report = json.loads((shell.folder / "without.json").read_text())
     assert [topic["id"] for topic in report["runs"][0]["topics"]][:2] == ["1", "2"]
 
-    rows = {row["measure"]: row for row in shell.lines("eval", "--compare", "without.json", "with.html")}
-    assert rows.keys() == MEASURES
-    assert rows["ndcg10"]["verdict"] == "better" and rows["ndcg10"]["differenceLow"] > 0
     same = shell("eval", "--compare", "with.html", "with.html#lexical").stdout
     assert same.count("no difference shown") == 4
+
+
+def test_what_was_said_before_makes_a_measurable_difference(shell: Shell, model: Path) -> None:  # noqa: F811
+    for name, history in (("with", True), ("without", False)):
+        shell("eval", collection(shell, name, history=history), "--modes", "hybrid", "--report", f"{name}.json")
+    rows = {row["measure"]: row for row in shell.lines("eval", "--compare", "without.json", "with.json")}
+    assert rows.keys() == MEASURES
+    assert rows["ndcg10"]["verdict"] == "better" and rows["ndcg10"]["differenceLow"] > 0
+    assert rows["ndcg10"]["worse"] == 0
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ struct RankChunks: Sendable {
   ///   - expansions: the question in other words, which hybrid search looks for as parts of it.
   ///   - limit: how many at most.
   func callAsFunction(
-    _ text: String, withMemories expansions: [String], _ mode: SearchMode, in scope: SearchScope, limit: Int
+    _ text: String, expandedBy expansions: [String], _ mode: SearchMode, in scope: SearchScope, limit: Int
   ) async throws(UseCaseFailure) -> [ScoredChunk] {
     switch mode {
     case .lexical: return try await lexical(text, scope, limit: limit)

@@ -33,11 +33,11 @@ package struct SearchKnowledge: Sendable {
     package let filters: SearchFilters
     /// The time whose revisions are searched; `nil` for now.
     package let asOf: Date?
-    /// The questions that were asked before it in the same conversation, oldest first; what it refers to is searched for
-    /// as well. See ``FollowUpQuestion``.
+    /// The questions that were asked before it in the same conversation, oldest first; hybrid search looks for what it
+    /// refers to as well. See ``FollowUpQuestion``.
     package let history: [String]
-    /// What the asker has said about themselves, the newest first; a question that speaks of the asker is searched for with
-    /// it as well. See ``AskerContext``.
+    /// What the asker has said about themselves, the newest first; hybrid search looks for a question that speaks of the
+    /// asker with it as well. See ``AskerContext``.
     package let memories: [String]
 
     /// Makes a query.
@@ -133,10 +133,10 @@ package struct SearchKnowledge: Sendable {
     let scope = SearchScope(
       organizationID: caller.organizationID, asOf: query.asOf, filters: query.filters)
     let rank = RankChunks(index: index, embedder: embedder, settings: settings)
-    let question = FollowUpQuestion.standalone(text, after: query.history, maximumLength: Query.maximumLength)
-    return try await rank(
-      question, withMemories: AskerContext.expansions(of: question, by: query.memories), query.mode, in: scope,
-      limit: depth)
+    // Beside the question and not in its place: what was asked before has answers of its own, which must not come first.
+    let standalone = FollowUpQuestion.standalone(text, after: query.history, maximumLength: Query.maximumLength)
+    let expansions = (standalone == text ? [] : [standalone]) + AskerContext.expansions(of: text, by: query.memories)
+    return try await rank(text, expandedBy: expansions, query.mode, in: scope, limit: depth)
   }
 
   /// The hits as the reranker orders them; `nil` when it fails.
