@@ -151,7 +151,7 @@ def generated() -> Callable[[str], ModuleType]:
          f"-I{Path(grpc_tools.__file__).parent / '_proto'}", *plugins, f"--py_out={out.name}",
          f"--connectrpc_out={out.name}", *map(str, sorted((ROOT / "proto/opentier/v1").glob("*.proto")))],
         check=True, timeout=60)
-    names = ("auth", "chat", "common", "conversation", "knowledge", "retrieval")
+    names = ("auth", "chat", "common", "conversation", "knowledge", "memory", "retrieval")
     # Other tests load other generators' modules of the same package.
     others = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "opentier"}
     sys.path.insert(0, out.name)
