@@ -129,7 +129,7 @@ def test_a_reader_is_offered_neither_submitting_nor_reviewing(server: Server, ad
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Create account").click()
     main = page.get_by_role("navigation", name="Main")
-    expect(main.get_by_role("link")).to_have_text(["Ask", "Documents"])
+    expect(main.get_by_role("link")).to_have_text(["Ask", "Documents", "About me"])
     page.goto(f"{server.url}/#/review")
     expect(page.get_by_role("main")).to_contain_text("Only admins review submissions.")
     page.goto(f"{server.url}/#/submit")
