@@ -252,7 +252,7 @@ def test_sigterm_ends_streams_in_time_and_hands_a_running_job_back(
     with running(binary, tmp_path, config=config) as server:
         ada = server.sign_up("ada")
         # Long enough that it cannot be done before the signal comes.
-        text = "".join(f"Paragraph {number} is about vortices and wakes behind bodies.\n\n" for number in range(1_500))
+        text = "".join(f"Paragraph {number} is about vortices and wakes behind bodies.\n\n" for number in range(15_000))
         job = ada.approve(ada.submit("Long", text))
         with ada.open_stream(f"/jobs/{job}/events", None) as watched:
             for event in watched:

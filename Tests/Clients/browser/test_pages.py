@@ -52,6 +52,8 @@ def test_sources_and_passages_found_show_their_page(server: Server, page: Page) 
     expect(page.get_by_role("dialog").locator(".provenance dd").first).to_have_text("p. 2")
     page.keyboard.press("Escape")
     expect(card).to_be_focused()
+    # A question can be asked once the answer before it has ended.
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
 
     page.get_by_label("Your question").fill("Whom does the quokka smile at?")
     page.keyboard.press("Enter")
