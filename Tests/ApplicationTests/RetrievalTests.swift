@@ -136,6 +136,30 @@ struct RetrievalTests {
     #expect(hits.first?.passage.title == "Sabbaticals")
   }
 
+  @Test(
+    "passages unlike each other come first where diversity is switched on, whatever the fusion",
+    arguments: [RetrievalSteps.Fusion.reciprocalRank(constant: 60), RetrievalSteps().fusion])
+  func diversity(_ fusion: RetrievalSteps.Fusion) async throws {
+    func found(_ relevance: Double) async throws -> [String] {
+      let world = TestWorld { settings in
+        settings.search.steps.fusion = fusion
+        settings.search.steps.diversity = relevance
+      }
+      let ada = try await world.signUp("ada")
+      for (title, text) in [
+        ("Leave", "Employees have thirty days of leave a year."),
+        ("Leave, again", "Employees have thirty days of leave each year."),
+        ("Tunnels", "The days of the wind tunnel."),
+      ] {
+        try await world.publish(text, title: title, source: title, by: ada)
+      }
+      let query = SearchKnowledge.Query(text: "thirty days of leave a year", limit: 2)
+      return titles(try await world.useCases.search(query, ada))
+    }
+    #expect(try await Set(found(1)) == ["Leave", "Leave, again"])
+    #expect(try await found(0.2).last == "Tunnels")
+  }
+
   @Test("the model gets what stands next to a passage as well, where that is switched on")
   func neighbours() async throws {
     func source(reach: Int) async throws -> String {

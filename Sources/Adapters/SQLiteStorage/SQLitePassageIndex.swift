@@ -73,10 +73,16 @@ package struct SQLitePassageIndex: PassageIndex {
         db, sql: "SELECT row_id FROM embedding_models WHERE name = ?", arguments: [model.sql])
       guard let model else { return [:] }
       let statement = try db.cachedStatement(
-        sql: "SELECT vector FROM chunk_vectors WHERE chunk_row_id = ? AND model_row_id = ?")
-      return try db.rows(ofChunks: ids, in: organization).reduce(into: [:]) { vectors, chunk in
-        guard let row = try Row.fetchOne(statement, arguments: [chunk.key, model]) else { return }
-        vectors[chunk.value] = try row.withUnsafeData(named: "vector") { bytes in
+        sql: """
+          SELECT v.vector FROM document_chunks AS c
+          JOIN chunk_vectors AS v ON v.chunk_row_id = c.row_id AND v.model_row_id = ?
+          WHERE c.id = ? AND c.organization_id = ?
+          """)
+      return try ids.reduce(into: [:]) { vectors, id in
+        guard let row = try Row.fetchOne(statement, arguments: [model.databaseValue, id.sql, organization.sql]) else {
+          return
+        }
+        vectors[id] = try row.withUnsafeData(named: "vector") { bytes in
           guard let bytes, let vector = bytes.withUnsafeBytes(Embedding.init(bytes:)) else {
             throw UnreadableValue(column: "vector")
           }

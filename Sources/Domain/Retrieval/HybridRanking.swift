@@ -32,13 +32,20 @@ package struct HybridRanking: Sendable {
   private let steps: RetrievalSteps
   /// Sorted, so that sums are always made in the same order.
   private let candidates: [ChunkID]
+  /// The BM25 scores of the candidates, in their order, for each pass.
+  private let lexical: [[Double]]
 
   /// Takes what was found; there is at least one pass.
   package init(passes: [Pass], vectors: [ChunkID: Embedding], steps: RetrievalSteps) {
     self.passes = passes
     self.vectors = vectors
     self.steps = steps
-    candidates = Self.candidates(of: passes).sorted()
+    let candidates = Self.candidates(of: passes).sorted()
+    self.candidates = candidates
+    lexical = passes.map { pass in
+      let found = Dictionary(pass.byWords.map { ($0.id, $0.score) }, uniquingKeysWith: { first, _ in first })
+      return candidates.map { found[$0] ?? pass.otherLexical[$0] ?? 0 }
+    }
   }
 
   /// All chunks that any pass has found.
@@ -64,11 +71,10 @@ package struct HybridRanking: Sendable {
 
   /// The scores of the whole question, and with their weight the mean scores of its parts.
   private func combined(_ questions: [Embedding], _ semanticWeight: Double) -> [ScoredChunk] {
-    let scores = zip(passes, questions).map { pass, question in
-      let lexical = Dictionary((pass.byWords).map { ($0.id, $0.score) }, uniquingKeysWith: { first, _ in first })
-      return ConvexFusion.scores(
-        lexical: candidates.map { lexical[$0] ?? pass.otherLexical[$0] ?? 0 },
-        cosines: candidates.map { vectors[$0].map { Double($0.cosine(question)) } }, semanticWeight: semanticWeight)
+    let scores = zip(lexical, questions).map { lexical, question in
+      ConvexFusion.scores(
+        lexical: lexical, cosines: candidates.map { vectors[$0].map { Double($0.cosine(question)) } },
+        semanticWeight: semanticWeight)
     }
     let parts = scores.dropFirst()
     let weight = parts.isEmpty ? 0 : steps.partsWeight

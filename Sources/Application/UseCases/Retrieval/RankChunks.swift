@@ -38,13 +38,12 @@ struct RankChunks: Sendable {
     let candidates = Array(HybridRanking.candidates(of: passes))
     var vectors: [ChunkID: Embedding] = [:]
     if case .convex = settings.steps.fusion {
-      async let found = storedVectors(candidates, model, scope)
-      passes = try await concurrently(Array(zip(texts, passes))) { text, pass throws(UseCaseFailure) in
-        try await completed(pass, text, candidates, scope, depth: depth)
-      }
-      do { vectors = try await found } catch let failure as UseCaseFailure { throw failure } catch {
-        throw .broken("\(type(of: error))")
-      }
+      let found = Array(zip(texts, passes))
+      (vectors, passes) = try await together(
+        { () async throws(UseCaseFailure) in try await storedVectors(candidates, model, scope) },
+        { () async throws(UseCaseFailure) in try await completed(found, candidates, scope, depth: depth) })
+    } else if settings.steps.diversity < 1 {
+      vectors = try await storedVectors(candidates, model, scope)
     }
     let ranked = HybridRanking(passes: passes, vectors: vectors, steps: settings.steps).ranked()
     let diverse = MaximalMarginalRelevance.order(
@@ -56,18 +55,21 @@ struct RankChunks: Sendable {
   private func pass(
     _ text: String, _ question: Embedding, _ model: String, _ scope: SearchScope, depth: Int
   ) async throws(UseCaseFailure) -> HybridRanking.Pass {
-    async let byWords = lexical(text, scope, limit: depth)
-    async let byMeaning = semantic(question, model, scope, limit: depth)
-    do {
-      return HybridRanking.Pass(question: question, byWords: try await byWords, byMeaning: try await byMeaning)
-    } catch let failure as UseCaseFailure {
-      throw failure
-    } catch {
-      throw .broken("\(type(of: error))")
+    let (byWords, byMeaning) = try await together(
+      { () async throws(UseCaseFailure) in try await lexical(text, scope, limit: depth) },
+      { () async throws(UseCaseFailure) in try await semantic(question, model, scope, limit: depth) })
+    return HybridRanking.Pass(question: question, byWords: byWords, byMeaning: byMeaning)
+  }
+
+  /// The passes with the scores of the candidates that their words may have missed.
+  private func completed(
+    _ passes: [(String, HybridRanking.Pass)], _ candidates: [ChunkID], _ scope: SearchScope, depth: Int
+  ) async throws(UseCaseFailure) -> [HybridRanking.Pass] {
+    try await concurrently(passes) { text, pass throws(UseCaseFailure) in
+      try await completed(pass, text, candidates, scope, depth: depth)
     }
   }
 
-  /// A pass with the scores of the candidates that its words may have missed.
   private func completed(
     _ pass: HybridRanking.Pass, _ text: String, _ candidates: [ChunkID], _ scope: SearchScope, depth: Int
   ) async throws(UseCaseFailure) -> HybridRanking.Pass {
@@ -127,6 +129,18 @@ struct RankChunks: Sendable {
       if error == .cancelled { throw .cancelled }
       return nil
     }
+  }
+}
+
+/// The results of two operations at the same time; the first failure cancels the other.
+private func together<First: Sendable, Second: Sendable>(
+  _ first: @escaping @Sendable () async throws(UseCaseFailure) -> First,
+  _ second: @escaping @Sendable () async throws(UseCaseFailure) -> Second
+) async throws(UseCaseFailure) -> (First, Second) {
+  async let one = first()
+  async let other = second()
+  do { return try await (one, other) } catch let failure as UseCaseFailure { throw failure } catch {
+    throw .broken("\(type(of: error))")
   }
 }
 
