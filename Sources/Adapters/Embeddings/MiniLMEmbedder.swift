@@ -120,9 +120,9 @@ package final class MiniLMEmbedder: Embedder {
       throw .unavailable("\(limits.waitingRequests) requests wait to be embedded already; try again later")
     }
     return try await withTaskCancellationHandler {
-      await request.outcome()
+      await request.answer.value()
     } onCancel: {
-      request.finish(.failure(.cancelled))
+      request.answer.give(.failure(.cancelled))
       pool.withdraw(request)
     }.get()
   }

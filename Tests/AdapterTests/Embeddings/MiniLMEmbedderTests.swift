@@ -88,11 +88,11 @@ struct MiniLMEmbedderTests {
     let taken = request.take(tokenizer, maximum: 256, room: 5, isFirst: true)
     #expect(taken.count == 1)
     #expect(request.give(encoder.vectors(of: taken, in: workspace)))
-    request.finish(.failure(.cancelled))
+    request.answer.give(.failure(.cancelled))
     #expect(request.take(tokenizer, maximum: 256, room: 5, isFirst: true).isEmpty)
     #expect(request.isTaken)
     #expect(!request.give([]))
-    #expect(await request.outcome() == .failure(.cancelled))
+    #expect(await request.answer.value() == .failure(.cancelled))
   }
 
   @Test("lets as many requests wait as its limit says, refuses the next, and forgets those that were withdrawn")
@@ -112,12 +112,12 @@ struct MiniLMEmbedderTests {
     for request in requests { #expect(pool.submit(request)) }
     #expect(!pool.submit(EmbeddingRequest(["one too many"])))
     for request in requests {
-      request.finish(.failure(.cancelled))
+      request.answer.give(.failure(.cancelled))
       pool.withdraw(request)
     }
     let next = EmbeddingRequest(["there is room again"])
     #expect(pool.submit(next))
-    #expect(try await next.outcome().get().count == 1)
+    #expect(try await next.answer.value().get().count == 1)
   }
 }
 

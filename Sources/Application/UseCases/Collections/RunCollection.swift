@@ -58,7 +58,7 @@ package struct RunCollection: Sendable {
   ///
   /// - Throws: `.unavailable` when storage does not answer; `.cancelled` when the task is, with the job handed back.
   func callAsFunction(_ claimed: ClaimedJob) async throws(UseCaseFailure) {
-    let stage = TurnStage()
+    let stage = StageProgress(.collecting, at: clock.now())
     let end = await withTaskGroup(of: TurnEnd.self) { group in
       group.addTask { await heartbeat(claimed.lease, stage) }
       group.addTask { await turn(claimed, stage) }
@@ -70,7 +70,7 @@ package struct RunCollection: Sendable {
     try await record(end, claimed)
   }
 
-  private func turn(_ claimed: ClaimedJob, _ stage: TurnStage) async -> TurnEnd {
+  private func turn(_ claimed: ClaimedJob, _ stage: StageProgress) async -> TurnEnd {
     do throws(TurnEnd) {
       guard claimed.job.attempts <= ingestion.retries.maximumAttempts else {
         throw .failed("given up: a worker stopped in the middle of it \(claimed.job.attempts - 1) times")
@@ -166,7 +166,7 @@ package struct RunCollection: Sendable {
   }
 
   /// Counts, and tells how far the job is.
-  private func report(_ claimed: ClaimedJob, _ stage: TurnStage) async throws(TurnEnd) -> CollectionReport {
+  private func report(_ claimed: ClaimedJob, _ stage: StageProgress) async throws(TurnEnd) -> CollectionReport {
     let lease = claimed.lease
     let report = try await stored { () async throws(StorageFailure) in
       try await ledger.report(of: lease.jobID, in: lease.organizationID)

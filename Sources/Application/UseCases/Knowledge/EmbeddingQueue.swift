@@ -56,9 +56,9 @@ final class EmbeddingQueue: Sendable {
     // Not children of this task: they also work for other documents, and end when nothing waits.
     for _ in 0..<newRunners { Task { await run() } }
     return try await withTaskCancellationHandler {
-      await request.outcome()
+      await request.answer.value()
     } onCancel: {
-      request.finish(.failure(.cancelled))
+      request.answer.give(.failure(.cancelled))
       state.withLock { state in state.waiting.removeAll { $0.request === request } }
     }.get()
   }
@@ -76,7 +76,7 @@ final class EmbeddingQueue: Sendable {
           state.runners -= 1
           return nil
         }
-        let batch = state.planned.removeFirst().filter { !$0.request.isFinished }
+        let batch = state.planned.removeFirst().filter { !$0.request.answer.isGiven }
         if !batch.isEmpty { return batch }
       }
     }
@@ -117,7 +117,7 @@ final class EmbeddingQueue: Sendable {
         documents.first?[0].request.fail(error)
         return
       }
-      for document in documents where !document[0].request.isFinished {
+      for document in documents where !document[0].request.answer.isGiven {
         do throws(EmbeddingFailure) { try await embed(document, by: embedder) } catch {
           document[0].request.fail(error)
         }
@@ -136,36 +136,20 @@ final class EmbeddingQueue: Sendable {
 
 /// The texts of one document on their way through batches.
 private final class DocumentTexts: Sendable {
-  typealias Outcome = Result<[Embedding], EmbeddingFailure>
-
   private struct State {
     var embeddings: [Embedding?]
     var missing: Int
-    var outcome: Outcome?
-    var continuation: CheckedContinuation<Outcome, Never>?
   }
 
   let texts: [String]
   let embedder: any Embedder
+  let answer = Answer<Result<[Embedding], EmbeddingFailure>>()
   private let state: Mutex<State>
 
   init(_ texts: [String], _ embedder: any Embedder) {
     self.texts = texts
     self.embedder = embedder
     state = Mutex(State(embeddings: Array(repeating: nil, count: texts.count), missing: texts.count))
-  }
-
-  var isFinished: Bool { state.withLock { $0.outcome != nil } }
-
-  /// Waits for the outcome.
-  func outcome() async -> Outcome {
-    await withCheckedContinuation { continuation in
-      let known = state.withLock { state in
-        if state.outcome == nil { state.continuation = continuation }
-        return state.outcome
-      }
-      if let known { continuation.resume(returning: known) }
-    }
   }
 
   /// Takes a vector; the last one finishes.
@@ -175,21 +159,13 @@ private final class DocumentTexts: Sendable {
       state.embeddings[index] = embedding
       return state.missing == 0 ? state.embeddings.compactMap { $0 } : nil
     }
-    if let all { finish(.success(all)) }
+    if let all { answer.give(.success(all)) }
   }
 
   /// Fails. Nobody has cancelled this document's own task when the embedder says that a batch was.
   func fail(_ failure: EmbeddingFailure) {
-    finish(.failure(failure == .cancelled ? .unavailable("the embedding model stopped in the middle of it") : failure))
-  }
-
-  /// Sets the outcome, unless there is one.
-  func finish(_ outcome: Outcome) {
-    let continuation = state.withLock { state in
-      guard state.outcome == nil else { return nil as CheckedContinuation<Outcome, Never>? }
-      state.outcome = outcome
-      return state.continuation.take()
-    }
-    continuation?.resume(returning: outcome)
+    let failure: EmbeddingFailure =
+      failure == .cancelled ? .unavailable("the embedding model stopped in the middle of it") : failure
+    answer.give(.failure(failure))
   }
 }

@@ -187,32 +187,21 @@ package struct IngestNextJob: Sendable {
   private func step(
     _ state: IngestionJob.State, done: Int, total: Int, _ progress: StageProgress, _ lease: JobLease
   ) async throws(StepFailure) {
-    let now = IngestionJob.Progress(done: done, total: total)
-    progress.set(state, now, at: clock.now())
     do throws(LeaseFailure) {
-      try await queue.report(state, progress: now, under: lease, at: clock.now(), leaseFor: settings.lease)
+      try await keeper.report(state, IngestionJob.Progress(done: done, total: total), of: progress, lease)
     } catch {
       throw StepFailure(error)
     }
   }
 
-  /// Extends the lease three times as often as it would run out, and often enough to notice soon that the job was
-  /// cancelled, until cancelled, until the lease is lost, or until a stage has made no progress for too long.
-  private func heartbeat(_ lease: JobLease, _ progress: StageProgress) async -> StepFailure? {
-    while true {
-      do { try await Task.sleep(for: .seconds(min(settings.lease / 3, settings.cancellationInterval))) } catch {
-        return .cancelled
-      }
-      let (state, now) = progress.current
-      if let since = progress.stillSince, clock.now().timeIntervalSince(since) > settings.stageLimit {
-        return .transient("nothing came of \(state.rawValue) within \(Int(settings.stageLimit)) seconds")
-      }
-      do throws(LeaseFailure) {
-        try await queue.report(state, progress: now, under: lease, at: clock.now(), leaseFor: settings.lease)
-      } catch {
-        // A storage failure may pass before the lease runs out; a lost lease is final.
-        if error == .lost { return .leaseLost }
-      }
+  private var keeper: LeaseKeeper { LeaseKeeper(queue: queue, settings: settings, clock: clock) }
+
+  /// How an attempt ends whose heart has stopped.
+  private func heartbeat(_ lease: JobLease, _ progress: StageProgress) async -> StepFailure {
+    switch await keeper.beat(lease, progress, stageLimit: settings.stageLimit) {
+    case .cancelled: .cancelled
+    case .lost: .leaseLost
+    case .stuck(let state): .transient("nothing came of \(state.rawValue) within \(Int(settings.stageLimit)) seconds")
     }
   }
 
@@ -225,14 +214,15 @@ package struct IngestNextJob: Sendable {
     let result: LeaseFailure?
     switch failure {
     case .leaseLost: return
-    case .cancelled: result = await uncancelled { () throws(LeaseFailure) in try await queue.release(lease, at: now) }
+    case .cancelled:
+      result = await keeper.uncancelled { () throws(LeaseFailure) in try await queue.release(lease, at: now) }
     case .permanent(let why):
-      result = await uncancelled { () throws(LeaseFailure) in
+      result = await keeper.uncancelled { () throws(LeaseFailure) in
         try await queue.fail(NullCharacter.dropped(from: why), retryAt: nil, under: lease, at: now)
       }
     case .transient(let why):
       let delay = settings.retries.delay(afterAttempts: claimed.job.attempts, jitter: Double.random(in: 0..<1))
-      result = await uncancelled { () throws(LeaseFailure) in
+      result = await keeper.uncancelled { () throws(LeaseFailure) in
         try await queue.fail(
           NullCharacter.dropped(from: why), retryAt: delay.map(now.addingTimeInterval), under: lease, at: now)
       }
@@ -240,18 +230,4 @@ package struct IngestNextJob: Sendable {
     if case .storage(let failure)? = result { throw UseCaseFailure(failure, "job") }
     if failure == .cancelled { throw .cancelled }
   }
-}
-
-/// Runs a write to its end even when the calling task is cancelled.
-private func uncancelled(
-  _ body: @escaping @Sendable () async throws(LeaseFailure) -> Void
-) async -> LeaseFailure? {
-  await Task { () -> LeaseFailure? in
-    do throws(LeaseFailure) {
-      try await body()
-      return nil
-    } catch {
-      return error
-    }
-  }.value
 }

@@ -69,14 +69,16 @@ struct IngestionStages: Sendable {
 /// Where an attempt is, for the heartbeat to repeat, and since when it has stood still.
 final class StageProgress: Sendable {
   private struct State {
-    var stage = IngestionJob.State.extracting
+    var stage: IngestionJob.State
     var progress = IngestionJob.Progress(done: 0, total: 0)
     var stillSince: Date?
   }
 
   private let state: Mutex<State>
 
-  init(at time: Date) { state = Mutex(State(stillSince: time)) }
+  init(_ stage: IngestionJob.State = .extracting, at time: Date) {
+    state = Mutex(State(stage: stage, stillSince: time))
+  }
 
   var current: (IngestionJob.State, IngestionJob.Progress) { state.withLock { ($0.stage, $0.progress) } }
 

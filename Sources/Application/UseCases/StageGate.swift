@@ -2,13 +2,21 @@ import Synchronization
 
 /// The entry of a stage: lets in what has room together, in the order in which it came; what waits outside is the
 /// stage's queue.
-///
-/// The queue is bounded by whoever comes: there is one place in it for each worker, who takes nothing else meanwhile.
 package final class StageGate: Sendable {
+  /// How asking for entry ended.
+  enum Entry: Sendable {
+    /// There is room; ``leave(_:)`` gives it back.
+    case inside
+    /// As many wait as may.
+    case isFull
+    /// The task was cancelled before there was room.
+    case cancelled
+  }
+
   private struct Waiter {
     let id: UInt64
     let weight: Int
-    let continuation: CheckedContinuation<Bool, Never>
+    let continuation: CheckedContinuation<Entry, Never>
   }
 
   private struct State {
@@ -29,9 +37,12 @@ package final class StageGate: Sendable {
   }
 
   /// How many wait outside.
-  package var queueLength: Int { state.withLock { $0.waiting.count } }
+  package var queueLength: Int { load.waiting }
 
-  /// Runs `body` inside.
+  /// The weight of what is inside, and how many wait.
+  var load: (inside: Int, waiting: Int) { state.withLock { (capacity - $0.free, $0.waiting.count) } }
+
+  /// Runs `body` inside. Nothing bounds the queue but those who come, such as workers, who take nothing else meanwhile.
   ///
   /// - Parameter weight: how much room it takes; what weighs more than the capacity has the stage for itself.
   /// - Returns: `nil`, without running `body`, when the task is cancelled before there is room.
@@ -40,28 +51,35 @@ package final class StageGate: Sendable {
     weight: Int = 1, _ body: () async throws(Failure) -> Value
   ) async throws(Failure) -> Value? {
     let weight = min(max(0, weight), capacity)
-    guard await enter(weight) else { return nil }
+    guard await enter(weight) == .inside else { return nil }
     defer { leave(weight) }
     return try await body()
   }
 
-  private func enter(_ weight: Int) async -> Bool {
+  /// Waits for room.
+  ///
+  /// - Parameters:
+  ///   - weight: at most the capacity.
+  ///   - maximumWaiting: with so many outside already, it does not wait.
+  func enter(_ weight: Int, maximumWaiting: Int = .max) async -> Entry {
     let id = state.withLock { state in
       state.nextID += 1
       return state.nextID
     }
     return await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
-        let isIn: Bool? = state.withLock { state in
-          if Task.isCancelled { return false }
+        let entry: Entry? = state.withLock { state in
+          // Cancelling before this takes the lock finds nobody waiting, and is seen here.
+          if Task.isCancelled { return .cancelled }
           if state.waiting.isEmpty, state.free >= weight {
             state.free -= weight
-            return true
+            return .inside
           }
+          guard state.waiting.count < maximumWaiting else { return .isFull }
           state.waiting.append(Waiter(id: id, weight: weight, continuation: continuation))
           return nil
         }
-        if let isIn { continuation.resume(returning: isIn) }
+        if let entry { continuation.resume(returning: entry) }
       }
     } onCancel: {
       let (withdrawn, admitted) = state.withLock { state -> (Waiter?, [Waiter]) in
@@ -70,17 +88,18 @@ package final class StageGate: Sendable {
         // It may have been all that kept those behind it out.
         return (waiter, Self.admit(&state))
       }
-      withdrawn?.continuation.resume(returning: false)
-      for waiter in admitted { waiter.continuation.resume(returning: true) }
+      withdrawn?.continuation.resume(returning: .cancelled)
+      for waiter in admitted { waiter.continuation.resume(returning: .inside) }
     }
   }
 
-  private func leave(_ weight: Int) {
+  /// Gives room back.
+  func leave(_ weight: Int) {
     let admitted = state.withLock { state in
       state.free += weight
       return Self.admit(&state)
     }
-    for waiter in admitted { waiter.continuation.resume(returning: true) }
+    for waiter in admitted { waiter.continuation.resume(returning: .inside) }
   }
 
   /// Those at the head of the queue that there is room for now.
