@@ -1,6 +1,5 @@
 import Application
 import ArgumentParser
-import Contract
 import Domain
 import Foundation
 import Settings
@@ -52,12 +51,7 @@ struct IngestCommand: AsyncParsableCommand {
       throw CommandFailure(.notFound, "there is no file to ingest in \(paths.joined(separator: ", "))")
     }
     try await Assembly.run(configuration, loadingEmbedder: true) { assembly in
-      assembly.warnIfNoEmbedder(terminal)
-      let caller = try await assembly.operatorPrincipal(as: email)
-      guard caller.role == .admin else {
-        throw CommandFailure(
-          .notAuthorised, "to ingest takes the role admin; what a contributor submits waits for a review")
-      }
+      let caller = try await admin(of: assembly)
       let source = try ImportSource(files, maximumBytes: SubmitKnowledge.defaultMaximumBytes)
       let bar = ProgressBar("Ingesting", total: source.count)
       let tally = Tally()
@@ -87,6 +81,19 @@ struct IngestCommand: AsyncParsableCommand {
   }
 }
 
+extension IngestCommand {
+  /// Whoever ingests, whose submissions wait for nobody's review.
+  private func admin(of assembly: Assembly) async throws -> Principal {
+    assembly.warnIfNoEmbedder(terminal)
+    let caller = try await assembly.operatorPrincipal(as: email)
+    guard caller.role == .admin else {
+      throw CommandFailure(
+        .notAuthorised, "to ingest takes the role admin; what a contributor submits waits for a review")
+    }
+    return caller
+  }
+}
+
 /// How many items are done, and how many of them failed.
 private final class Tally: Sendable {
   private let state = Mutex((done: 0, failed: 0))
@@ -108,12 +115,7 @@ extension IngestCommand {
   private func collect(_ configuration: ServerConfiguration) async throws {
     let sources = try paths.map { path in try source(path) }
     try await Assembly.run(configuration, loadingEmbedder: true) { assembly in
-      assembly.warnIfNoEmbedder(terminal)
-      let caller = try await assembly.operatorPrincipal(as: email)
-      guard caller.role == .admin else {
-        throw CommandFailure(
-          .notAuthorised, "to ingest takes the role admin; what a contributor submits waits for a review")
-      }
+      let caller = try await admin(of: assembly)
       let take = CollectionImport(
         useCases: assembly.useCases, caller: caller, workers: ProcessInfo.processInfo.activeProcessorCount)
       var failed = 0
@@ -124,13 +126,7 @@ extension IngestCommand {
         }
         terminal.endProgress()
         if job.state != .indexed { failed += 1 }
-        if common.json {
-          terminal.line(try ContractJSON.text(job))
-        } else {
-          for (label, value) in JobsCommand.details(of: job) {
-            terminal.line("\(label.padding(toLength: 12, withPad: " ", startingAt: 0))\(value)")
-          }
-        }
+        try JobsCommand.showDetails(of: job, isJSON: common.json)
       }
       if failed > 0 { throw CommandFailure(.failure, "\(failed) of \(sources.count) failed") }
     }

@@ -76,13 +76,7 @@ struct JobsCommand: AsyncParsableCommand {
         do { job = try await assembly.useCases.jobs.get(id, caller) } catch let failure as UseCaseFailure {
           throw CommandFailure(failure)
         }
-        if common.json {
-          terminal.line(try ContractJSON.text(job))
-        } else {
-          for (label, value) in JobsCommand.details(of: job) {
-            terminal.line("\(label.padding(toLength: 12, withPad: " ", startingAt: 0))\(value)")
-          }
-        }
+        try JobsCommand.showDetails(of: job, isJSON: common.json)
       }
     }
   }
@@ -159,7 +153,16 @@ struct JobsCommand: AsyncParsableCommand {
     text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
   }
 
-  static func details(of job: IngestionJob) -> [(label: String, value: String)] {
+  /// Prints all that is to be said of a job.
+  static func showDetails(of job: IngestionJob, isJSON: Bool) throws {
+    let terminal = Terminal.standard
+    if isJSON { return terminal.line(try ContractJSON.text(job)) }
+    for (label, value) in details(of: job) {
+      terminal.line("\(label.padding(toLength: 12, withPad: " ", startingAt: 0))\(value)")
+    }
+  }
+
+  private static func details(of job: IngestionJob) -> [(label: String, value: String)] {
     var details = [
       ("job", job.id.description), ("submission", job.submissionID.description), ("state", job.state.rawValue),
       ("attempts", "\(job.attempts)"), ("queued", job.createdAt.formatted(.iso8601)),

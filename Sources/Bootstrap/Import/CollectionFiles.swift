@@ -2,18 +2,7 @@ import Application
 import Domain
 import Foundation
 
-/// A line of a JSON Lines file of documents, in the layout that BEIR collections have.
-struct CollectionDocument: Decodable, Sendable {
-  let id: String?
-  let title: String?
-  let text: String
-  let url: String?
-
-  enum CodingKeys: String, CodingKey {
-    case id = "_id"
-    case title, text, url
-  }
-
+extension DocumentLine {
   /// The title, cut to what a submission takes, or `fallback` where there is none.
   func title(or fallback: String) -> String {
     let title = (title ?? "").trimmingWhitespace()

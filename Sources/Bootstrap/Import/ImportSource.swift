@@ -1,3 +1,4 @@
+import Application
 import Domain
 import Foundation
 import Synchronization
@@ -7,7 +8,7 @@ final class ImportSource: Sendable {
   /// One thing to ingest, not read yet where it is a file.
   enum Entry: Sendable {
     /// A line of a JSON Lines file.
-    case document(CollectionDocument, file: URL, number: Int)
+    case document(DocumentLine, file: URL, number: Int)
     /// A file, and its size.
     case file(URL, byteCount: Int)
     /// A line that is there no longer as it was counted.
@@ -16,7 +17,7 @@ final class ImportSource: Sendable {
 
   private struct State {
     var nextFile = 0
-    var lines: JSONLinesReader<CollectionDocument>?
+    var lines: JSONLinesReader<DocumentLine>?
     var number = 0
   }
 
@@ -33,7 +34,7 @@ final class ImportSource: Sendable {
     var count = 0
     for file in files {
       if file.holdsLines {
-        var lines = try JSONLinesReader<CollectionDocument>(file)
+        var lines = try JSONLinesReader<DocumentLine>(file)
         while try lines.next() != nil { count += 1 }
       } else {
         let size = try file.byteCount()

@@ -64,7 +64,7 @@ struct Importer: Sendable {
     if Task.isCancelled { throw CommandFailure(.failure, "cancelled") }
   }
 
-  private func item(_ document: CollectionDocument, of file: URL, number: Int) -> Item {
+  private func item(_ document: DocumentLine, of file: URL, number: Int) -> Item {
     let name = document.id ?? "\(number)"
     if namesByID {
       return Item(title: document.title(or: name), content: .text(document.text), source: name, metadata: [:])

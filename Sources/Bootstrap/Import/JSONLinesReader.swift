@@ -1,10 +1,11 @@
+import Application
 import Foundation
 
 /// Reads a JSON Lines file a line at a time, whatever the file's size: the line, and a block that is read ahead, are all
 /// that is in memory.
 struct JSONLinesReader<Value: Decodable> {
   /// The most bytes of one line.
-  static var maximumLineBytes: Int { 16 << 20 }
+  static var maximumLineBytes: Int { DocumentLine.maximumBytes }
 
   private static var blockBytes: Int { 256 << 10 }
 

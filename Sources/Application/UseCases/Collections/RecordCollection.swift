@@ -3,9 +3,6 @@ import FoundationEssentials
 
 /// Reads JSON Lines, each line a document: an object with `text` and, where known, `_id`, `title` and `url`.
 struct RecordCollection: CollectionReader {
-  /// The most bytes of one line.
-  static let maximumLineBytes = 16 << 20
-
   private let name: String
   private let source: String
   private let records: [String: Record]
@@ -18,26 +15,13 @@ struct RecordCollection: CollectionReader {
   }
   private let bytes: [UInt8]
 
-  /// What is read of a line.
-  private struct Line: Decodable {
-    let id: String?
-    let title: String?
-    let text: String
-    let url: String?
-
-    enum CodingKeys: String, CodingKey {
-      case id = "_id"
-      case title, text, url
-    }
-  }
-
   /// - Parameter source: where the file comes from; what comes from the same source is the same collection.
   init(name: String, source: String, bytes: Data, maximumItems: Int, hash: (ArraySlice<UInt8>) -> String) {
     self.name = name
     self.source = source
     self.bytes = Array(bytes)
     self.maximumItems = maximumItems
-    var found: [(number: Int, line: Range<Int>, record: Result<Line, BadLine>)] = []
+    var found: [(number: Int, line: Range<Int>, record: Result<DocumentLine, BadLine>)] = []
     var keys: Set<String> = []
     var number = 0
     var start = 0
@@ -83,10 +67,12 @@ struct RecordCollection: CollectionReader {
 
   private struct BadLine: Error { let reason: String }
 
-  private static func line(_ bytes: ArraySlice<UInt8>) throws(BadLine) -> Line {
-    guard bytes.count <= maximumLineBytes else { throw BadLine(reason: "it is longer than \(maximumLineBytes) bytes") }
-    let line: Line
-    do { line = try JSONDecoder().decode(Line.self, from: Data(bytes)) } catch {
+  private static func line(_ bytes: ArraySlice<UInt8>) throws(BadLine) -> DocumentLine {
+    guard bytes.count <= DocumentLine.maximumBytes else {
+      throw BadLine(reason: "it is longer than \(DocumentLine.maximumBytes) bytes")
+    }
+    let line: DocumentLine
+    do { line = try JSONDecoder().decode(DocumentLine.self, from: Data(bytes)) } catch {
       throw BadLine(reason: "it is no JSON object with the field text")
     }
     if let url = line.url, url.isEmpty || url.count > SubmitKnowledge.maximumSourceLength {
