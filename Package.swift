@@ -136,8 +136,9 @@ let package = Package(
       name: "Egress",
       dependencies: ["Application", "Domain", asyncHTTPClient, nioCore, nioHTTP1, logging],
       path: "Sources/Adapters/Egress", swiftSettings: strict),
+    .target(name: "Confinement", dependencies: [subprocess, systemPackage], swiftSettings: strict),
     .target(
-      name: "GitRepositories", dependencies: ["Application", "Domain", subprocess, systemPackage],
+      name: "GitRepositories", dependencies: ["Application", "Domain", "Confinement"],
       path: "Sources/Adapters/GitRepositories", swiftSettings: strict),
     .target(
       name: "Embeddings",
@@ -148,7 +149,7 @@ let package = Package(
     .target(
       name: "TextExtraction",
       dependencies: [
-        "Application", "Domain", subprocess, systemPackage,
+        "Application", "Domain", "Confinement",
         .target(name: "CGumbo", condition: .when(traits: ["HTML"])),
         .target(name: "CZip", condition: .when(traits: ["DOCX"])),
         .target(name: "CXML", condition: .when(traits: ["DOCX"])),
@@ -255,7 +256,7 @@ let package = Package(
       name: "EmbeddingsTests", dependencies: ["Application", "Domain", "Embeddings", "CVectorMath"],
       path: "Tests/AdapterTests/Embeddings", swiftSettings: strict),
     .testTarget(
-      name: "ExtractionTests", dependencies: ["Application", "Domain", "TextExtraction"],
+      name: "ExtractionTests", dependencies: ["Application", "Domain", "Confinement", "TextExtraction"],
       path: "Tests/AdapterTests/Extraction", swiftSettings: strict),
     .testTarget(
       name: "OutboundTests",

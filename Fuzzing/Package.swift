@@ -27,12 +27,15 @@ let package = Package(
     .target(name: "Domain", swiftSettings: strict),
     .target(name: "Application", dependencies: ["Domain"], swiftSettings: strict),
     .target(
-      name: "TextExtraction",
+      name: "Confinement",
       dependencies: [
-        "Application", "Domain", "CGumbo", "CZip", "CXML",
         .product(name: "Subprocess", package: "swift-subprocess"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
+      swiftSettings: strict),
+    .target(
+      name: "TextExtraction",
+      dependencies: ["Application", "Domain", "Confinement", "CGumbo", "CZip", "CXML"],
       swiftSettings: strict + [.define("HTML"), .define("DOCX")]),
     // The tokenizer and the form parser alone; their neighbours need libraries that are of no use here.
     .target(

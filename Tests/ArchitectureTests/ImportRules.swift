@@ -54,7 +54,7 @@ enum ImportRules {
         "ServiceContextModule", "ServiceLifecycle", "SwiftProtobuf",
       ]
     ),
-    adapter("GitRepositories", ["Subprocess", "SystemPackage"]),
+    adapter("GitRepositories", ["Confinement"]),
     adapter("InMemoryStorage", []),
     adapter(
       "IntelligenceClient",
@@ -79,13 +79,14 @@ enum ImportRules {
     adapter("SQLiteStorage", ["CVectorMath", "Crypto", "GRDB", "SchemaMigrations", "StorageBackups", "StoredJSON"]),
     adapter("SystemSecurity", ["CCrypt", "Crypto"]),
     adapter("Telemetry", ["CoreMetrics", "Instrumentation", "Logging", "Metrics", "ServiceContextModule", "Tracing"]),
-    adapter("TextExtraction", ["CGumbo", "CXML", "CZip", "Subprocess", "SystemPackage"]),
+    adapter("TextExtraction", ["CGumbo", "CXML", "CZip", "Confinement"]),
   ]
 
   /// What the composition root is made of besides the root itself, and what the storage adapters share.
   static let parts: [ImportRule] = [
     ImportRule(folder: "Sources/EmbeddedFiles", allowed: standard),
     ImportRule(folder: "Sources/SchemaMigrations", allowed: standard.union(["Crypto", "EmbeddedFiles"])),
+    ImportRule(folder: "Sources/Confinement", allowed: standard.union(["Subprocess", "SystemPackage"])),
     ImportRule(folder: "Sources/StoredJSON", allowed: standard.union(["Domain"])),
     ImportRule(folder: "Sources/StorageBackups", allowed: standard.union(system).union(["Crypto"])),
     ImportRule(folder: "Sources/EmbedFilesTool", allowed: standard.union(system)),

@@ -1,4 +1,5 @@
 package import Application
+import Confinement
 package import Domain
 
 /// Reads text, Markdown, reStructuredText, source code, CSV, JSON Lines, e-mail, PDF and, where they are built in, HTML
@@ -38,11 +39,11 @@ package struct StandardTextExtractor: TextExtractor {
   }
 
   /// Whether the programs that read PDF are on the `PATH`.
-  package static var readsPDF: Bool { PDFReader.programs.allSatisfy(ConfinedTool.isInstalled) }
+  package static var readsPDF: Bool { PDFReader.programs.allSatisfy(ConfinedProcess.isInstalled) }
 
   /// What keeps text from being recognised as it is set, for the operator; `nil` when nothing does.
   package static func ocrFault(_ settings: OCRSettings) async -> String? {
-    let missing = TextRecogniser.programs.filter { !ConfinedTool.isInstalled($0.0) }.map(\.1)
+    let missing = TextRecogniser.programs.filter { !ConfinedProcess.isInstalled($0.0) }.map(\.1)
     guard missing.isEmpty else { return "not there: install \(missing.joined(separator: " and "))" }
     do throws(ExtractionFailure) {
       let missing = try await TextRecogniser(settings: settings, limits: ExtractionLimits()).missingLanguages()

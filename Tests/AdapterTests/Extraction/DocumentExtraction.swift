@@ -1,4 +1,5 @@
 import Application
+import Confinement
 import Domain
 import Foundation
 import Testing
@@ -129,7 +130,7 @@ struct PDFExtraction {
 enum DocumentTools {
   static let mustBeThere = ProcessInfo.processInfo.environment["CI"] != nil
   static let hasPDF = StandardTextExtractor.readsPDF
-  static let hasOCR = TextRecogniser.programs.allSatisfy { ConfinedTool.isInstalled($0.0) }
+  static let hasOCR = TextRecogniser.programs.allSatisfy { ConfinedProcess.isInstalled($0.0) }
 }
 
 #if DOCX

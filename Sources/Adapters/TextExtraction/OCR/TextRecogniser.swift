@@ -1,4 +1,5 @@
 import Application
+import Confinement
 import Domain
 import FoundationEssentials
 
@@ -61,7 +62,7 @@ struct TextRecogniser {
   /// - Throws: `.unsupported` when recognition is off or a program is missing.
   private func check(_ why: String) throws(ExtractionFailure) {
     guard settings.isOn else { throw .unsupported("\(why); OCR is off on this server") }
-    if let missing = Self.programs.first(where: { !ConfinedTool.isInstalled($0.0) }) {
+    if let missing = Self.programs.first(where: { !ConfinedProcess.isInstalled($0.0) }) {
       throw .unsupported("\(why); \(missing.0) is not installed, which OCR needs (Debian: \(missing.1))")
     }
   }
