@@ -143,7 +143,7 @@ struct ResumableChatTests {
 
   @Test("cancelling by id ends a reply that nobody reads at the moment")
   func cancelled() async throws {
-    let (world, model, ada, log, chat) = try await Self.halfWritten()
+    let (world, _, ada, log, chat) = try await Self.halfWritten()
     chat.cancel()
     let reply = try required(log.started).reply
     try await world.useCases.cancelChat(reply, ada)

@@ -1,4 +1,4 @@
-package import Domain
+import Domain
 import FoundationEssentials
 
 /// How calls are shared among the processes that serve.
