@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 
 from postgres import QUICK, Database, administrator
@@ -75,6 +77,44 @@ def ada(server: Server) -> Account:
 def failed_jobs(place: Place) -> list[dict[str, object]]:
     found: list[dict[str, object]] = json.loads(place("jobs", "list", "--state", "failed", "--json").stdout)
     return found
+
+
+def figures(server: Server) -> dict[str, float]:
+    """The samples of the metrics that have no labels."""
+    lines = httpx.get(f"{server.url}/metrics", timeout=30).text.splitlines()
+    return {name: float(value) for name, value in (line.split() for line in lines if line[0] != "#" and "{" not in line)}
+
+
+def until_dead_letters(server: Server, count: int) -> dict[str, float]:
+    """The metrics once they tell so many dead letters; they may be a second old."""
+    deadline = time.monotonic() + 10
+    while (found := figures(server))["ingestion_dead_letters"] != count:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.2)
+    return found
+
+
+def test_dead_letters_are_counted_until_they_are_retried(place: Place, ada: Account, site: Site) -> None:
+    server = ada.server
+    assert until_dead_letters(server, 0)["ingestion_dead_letters_oldest_seconds"] == 0
+    address = f"http://{site.address}/potoroo.txt"
+    jobs = []
+    for title in ("First", "Second"):
+        submission = ada.call("POST", "/submissions", json={"title": title, "url": address})["submission"]["id"]
+        jobs.append(ada.approve(submission))
+        assert ada.finished(jobs[-1])["state"] == "JOB_STATE_FAILED"
+    age = until_dead_letters(server, 2)["ingestion_dead_letters_oldest_seconds"]
+    assert 0 < age < 60
+    time.sleep(1.1)
+    assert until_dead_letters(server, 2)["ingestion_dead_letters_oldest_seconds"] > age
+    site.works = True
+    place("jobs", "retry", jobs[0])
+    assert ada.finished(jobs[0])["state"] == "JOB_STATE_INDEXED"
+    until_dead_letters(server, 1)
+    place("jobs", "retry", "--all-failed")
+    assert until_dead_letters(server, 0)["ingestion_dead_letters_oldest_seconds"] == 0
+    text = httpx.get(f"{server.url}/metrics").text
+    assert "\n# TYPE ingestion_dead_letters gauge\n" in text
 
 
 def test_a_file_without_text_fails_for_good_and_says_why(place: Place, ada: Account) -> None:

@@ -84,6 +84,13 @@ package struct InMemoryJobQueue: JobQueue {
       state.jobs[lease.jobID] = JobRow(job: row.job.with(state: .indexed, error: .some(nil), at: time))
     }
   }
+
+  package func deadLetters() async throws(StorageFailure) -> DeadLetters {
+    try store.access { state in
+      let failed = state.jobs.values.filter { $0.job.state == .failed }
+      return DeadLetters(count: failed.count, oldest: failed.map(\.job.updatedAt).min())
+    }
+  }
 }
 
 extension StoreState {

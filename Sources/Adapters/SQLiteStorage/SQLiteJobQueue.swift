@@ -144,6 +144,19 @@ package struct SQLiteJobQueue: JobQueue {
         arguments: [time.sql, job.id.sql])
     }
   }
+
+  package func deadLetters() async throws(StorageFailure) -> DeadLetters {
+    try await database.read { db in
+      let row = try Row.fetchOne(
+        db,
+        sql: """
+          SELECT count(*) AS count, min(updated_at) AS oldest FROM ingestion_jobs INDEXED BY ingestion_jobs_dead_letters
+          WHERE state = 'failed'
+          """)
+      guard let row else { return DeadLetters(count: 0, oldest: nil) }
+      return DeadLetters(count: try row.value("count"), oldest: try row.optionalTime("oldest"))
+    }
+  }
 }
 
 extension Publication {

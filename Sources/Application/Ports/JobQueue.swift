@@ -93,6 +93,20 @@ package enum LeaseFailure: Error, Hashable, Sendable {
   case storage(StorageFailure)
 }
 
+/// The jobs of all tenants that have failed for good: nothing happens to them until somebody has dealt with the reason.
+package struct DeadLetters: Hashable, Sendable {
+  /// How many there are.
+  package let count: Int
+  /// When the one failed that has waited longest; `nil` when there is none.
+  package let oldest: Date?
+
+  /// Makes a count.
+  package init(count: Int, oldest: Date?) {
+    self.count = count
+    self.oldest = oldest
+  }
+}
+
 /// The durable queue of ingestion jobs, as its workers see it.
 package protocol JobQueue: Sendable {
   /// Claims a job that is due: queued with its delay over, or running under a lease that has run out.
@@ -139,6 +153,10 @@ package protocol JobQueue: Sendable {
 
   /// Ends a job whose documents others made, as indexed, without a document of its own.
   func complete(_ lease: JobLease, at time: Date) async throws(LeaseFailure)
+
+  /// The dead letters of all tenants, for whoever watches over the deployment. The time goes with their number, not with
+  /// that of all jobs.
+  func deadLetters() async throws(StorageFailure) -> DeadLetters
 }
 
 /// Ingestion jobs as their submitters see them.

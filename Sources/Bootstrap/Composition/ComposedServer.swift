@@ -24,7 +24,7 @@ struct ComposedServer {
     let assembly = try await Assembly.open(configuration, isServer: true, logger: logger)
     let wires = Gateway(configuration, version: Version.current, logger: logger).wires(
       assembly.useCases.gateway, readiness: [Readiness.check(assembly.storage), Readiness.check(assembly.embedder)],
-      metricsText: { metrics.exposition() }, onHTTP: announcement.http, onGRPC: announcement.grpc)
+      metricsText: text(of: metrics, assembly, logger), onHTTP: announcement.http, onGRPC: announcement.grpc)
     return ComposedServer(
       services: housekeeping(assembly.storage, assembly.world.clock, configuration, logger)
         + background(assembly, logger) + [wires],
@@ -57,12 +57,23 @@ struct ComposedServer {
     let readiness = [Readiness.check(assembly.storage), Readiness.check(assembly.embedder)]
     let probes = HTTPService(
       configuration: HTTPConfiguration(configuration, version: Version.current), readiness: readiness,
-      metricsText: { metrics.exposition() }, logger: logger, onListening: announcement.http)
+      metricsText: text(of: metrics, assembly, logger), logger: logger, onListening: announcement.http)
     let side = PrivateGRPC.service(
       configuration, LocalIntelligence(assembly.useCases.intelligence), readiness: readiness, logger: logger,
       onListening: announcement.grpc)
     return ComposedServer(
       services: background(assembly, logger) + [Wires([probes, side])], close: assembly.close)
+  }
+
+  /// The metrics of a process that works on jobs, with those that are measured when they are asked for.
+  private static func text(
+    of metrics: PrometheusRegistry, _ assembly: Assembly, _ logger: Logger
+  ) -> @Sendable () async -> String {
+    let gauges = DeadLetterGauges(queue: assembly.storage.jobQueue, clock: assembly.world.clock, logger: logger)
+    return {
+      await gauges.refresh()
+      return metrics.exposition()
+    }
   }
 
   /// What every deployment's public half does besides: removing what is over.

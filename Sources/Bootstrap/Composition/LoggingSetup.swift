@@ -18,6 +18,12 @@ enum Observability {
     MetricDefinition(name: "grpc_active_streams", help: "Calls that are open."),
     MetricDefinition(name: "ingestion_jobs_total", help: "Attempts at ingestion jobs, by outcome."),
     MetricDefinition(name: "ingestion_chunks_total", help: "Chunks of published revisions."),
+    MetricDefinition(
+      name: "ingestion_dead_letters",
+      help: "Jobs of the whole deployment that have failed for good and wait for a retry."),
+    MetricDefinition(
+      name: "ingestion_dead_letters_oldest_seconds",
+      help: "How long ago the job failed that has waited longest for a retry; 0 when none waits."),
   ]
 
   /// For the server: logs to standard error, metrics for `/metrics`, W3C trace context.

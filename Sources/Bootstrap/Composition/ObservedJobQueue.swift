@@ -64,6 +64,8 @@ struct ObservedJobQueue: JobQueue {
       ])
   }
 
+  func deadLetters() async throws(StorageFailure) -> DeadLetters { try await queue.deadLetters() }
+
   func release(_ lease: JobLease, at time: Date) async throws(LeaseFailure) {
     try await queue.release(lease, at: time)
     logger.info(

@@ -106,6 +106,25 @@ struct JobQueueTests {
     }
   }
 
+  @Test("the dead letters are the jobs of all tenants that have failed for good", arguments: StorageUnderTest.all)
+  func deadLetters(_ kind: StorageUnderTest) async throws {
+    try await kind.withStorage { storage in
+      let queue = storage.jobQueue
+      #expect(try await queue.deadLetters() == DeadLetters(count: 0, oldest: nil))
+      let first = try await storage.queue(at: seconds(1))
+      try await storage.queue(.sample(in: otherOrganization), at: seconds(2))
+      try await storage.queue(at: seconds(3))
+      try await storage.queue(at: seconds(4))
+      for (index, retryAt) in [nil, nil, seconds(99)].enumerated() {
+        let lease = try #require(try await queue.claim(by: "a", at: seconds(10), leaseFor: 30)).lease
+        try await queue.fail("x", retryAt: retryAt, under: lease, at: seconds(20 + Int64(index)))
+      }
+      #expect(try await queue.deadLetters() == DeadLetters(count: 2, oldest: seconds(20)))
+      _ = try await storage.jobs.retry(first, in: organization, at: seconds(30))
+      #expect(try await queue.deadLetters() == DeadLetters(count: 1, oldest: seconds(21)))
+    }
+  }
+
   @Test("a lease of another tenant's name is refused", arguments: StorageUnderTest.all)
   func foreignLease(_ kind: StorageUnderTest) async throws {
     try await kind.withStorage { storage in

@@ -87,6 +87,16 @@ package struct PostgresJobQueue: JobQueue {
     try await write(JobChange(lease: lease, time: time, state: .indexed))
   }
 
+  package func deadLetters() async throws(StorageFailure) -> DeadLetters {
+    let rows = try await database.query(in: nil, readOnly: true, "SELECT count, oldest FROM dead_letters()")
+    do {
+      guard let row = rows.first else { return DeadLetters(count: 0, oldest: nil) }
+      return DeadLetters(count: try row.value("count"), oldest: try row.optionalTime("oldest"))
+    } catch {
+      throw StorageFailure(error)
+    }
+  }
+
   private func write(_ change: JobChange) async throws(LeaseFailure) {
     var outcome: JobChangeOutcome
     do throws(StorageFailure) {

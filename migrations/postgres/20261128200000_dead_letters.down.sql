@@ -1,0 +1,1 @@
+DROP FUNCTION dead_letters();
