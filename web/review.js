@@ -61,7 +61,7 @@ class ReviewItem extends HTMLElement {
     fill(this.#content, loading());
     try {
       const answer = await call('GET', `/submissions/${encodeURIComponent(this.#submission.id)}`);
-      fill(this.#content, this.#contentOf(answer), this.#similarTo(answer));
+      fill(this.#content, this.#contentOf(answer), this.#similarTo(answer), this.#pendingLike(answer));
     } catch (error) {
       this.#opened = false;
       fill(this.#content, notice(error));
@@ -95,6 +95,18 @@ class ReviewItem extends HTMLElement {
         el('a', { href: addressOf('documents', other.documentId) }, other.title),
         el('span', { class: 'meta' },
           other.isIdentical ? ' · the same text' : ` · ${Math.round(other.similarity * 100)} % alike`),
+        other.sharedText && el('blockquote', {}, other.sharedText)))));
+  }
+
+  /** The other submissions waiting for review that it is much like, each with the passage that both have. */
+  #pendingLike({ similarSubmissions = [] }) {
+    if (similarSubmissions.length === 0) return null;
+    return el('section', { class: 'similar', 'aria-label': `Waiting submissions like ${this.#submission.title}` },
+      el('h3', {}, 'Also waiting for review'),
+      el('ul', {}, ...similarSubmissions.map((other) => el('li', {},
+        el('strong', {}, other.title),
+        el('span', { class: 'meta' },
+          other.isIdentical ? ' · the same' : ` · ${Math.round(other.similarity * 100)} % alike`),
         other.sharedText && el('blockquote', {}, other.sharedText)))));
   }
 

@@ -13,6 +13,19 @@ package enum ContractJSON {
   /// A job as `Job`, on one line.
   package static func text(_ job: IngestionJob) throws -> String { try Opentier_V1_Job(job).jsonString() }
 
+  /// A submission as `Submission`, on one line.
+  package static func text(_ submission: KnowledgeSubmission) throws -> String {
+    try Opentier_V1_Submission(submission).jsonString()
+  }
+
+  /// A submission with what it is like as `GetSubmissionResponse`, on one line, without its text.
+  package static func text(_ submission: KnowledgeSubmission, like report: SimilarityReport) throws -> String {
+    var response = Opentier_V1_GetSubmissionResponse()
+    response.submission = Opentier_V1_Submission(submission)
+    response.tell(report)
+    return try response.jsonString()
+  }
+
   /// An event of an answer as `StreamChatResponse`, on one line.
   package static func text(_ event: ChatEvent) throws -> String {
     try Opentier_V1_StreamChatResponse(event).jsonString()

@@ -71,18 +71,17 @@ extension IntelligenceClient: Intelligence {
 
   package func similar(
     to submission: SubmissionID, _ caller: Principal
-  ) async throws(UseCaseFailure) -> [SimilarDocument] {
+  ) async throws(UseCaseFailure) -> SimilarityReport {
     var request = Opentier_Intelligence_V1_FindSimilarRequest()
     request.caller = Opentier_Intelligence_V1_Caller(caller)
     request.submissionID = submission.description
-    let similar = Mutex<[SimilarDocument]>([])
+    let report = Mutex(SimilarityReport(documents: [], submissions: [], comparedSubmissions: 0))
     try await call(Method.FindSimilar.descriptor, request, for: caller.organizationID, isRepeatable: true) {
       (message: Opentier_Intelligence_V1_FindSimilarResponse) in
-      var found: [SimilarDocument] = []
-      for document in message.similar { found.append(try SimilarDocument(document)) }
-      similar.withLock { [found] in $0 = found }
+      let found = try SimilarityReport(message)
+      report.withLock { $0 = found }
     }
-    return similar.withLock { $0 }
+    return report.withLock { $0 }
   }
 
   package func embed(_ texts: [String]) async throws(UseCaseFailure) -> EmbedTexts.Answer {

@@ -37,10 +37,10 @@ package protocol Intelligence: Sendable {
   /// - Throws: `.invalid` for no text or more than ``EmbedTexts/maximumTexts``; `.precondition` while there is no model.
   func embed(_ texts: [String]) async throws(UseCaseFailure) -> EmbedTexts.Answer
 
-  /// The documents that a submission is much like, most alike first.
+  /// The documents and the other pending submissions that a submission is much like.
   ///
   /// - Throws: `.forbidden` below admin; `.notFound`.
-  func similar(to submission: SubmissionID, _ caller: Principal) async throws(UseCaseFailure) -> [SimilarDocument]
+  func similar(to submission: SubmissionID, _ caller: Principal) async throws(UseCaseFailure) -> SimilarityReport
 
   /// Tells the ingestion workers that there are jobs. It is a hint that may be lost: workers also look by themselves.
   func wakeWorkers() async

@@ -41,7 +41,7 @@ package struct LocalIntelligence: Intelligence {
 
   package func similar(
     to submission: SubmissionID, _ caller: Principal
-  ) async throws(UseCaseFailure) -> [SimilarDocument] {
+  ) async throws(UseCaseFailure) -> SimilarityReport {
     try await useCases.findSimilar(submission, caller)
   }
 

@@ -115,7 +115,7 @@ package struct IntelligenceUseCases: Sendable {
   package let ingestNext: IngestNextJob
   /// Makes missing vectors.
   package let embedMissing: EmbedMissing
-  /// Finds the documents that a submission is like.
+  /// Finds what a submission is like.
   package let findSimilar: FindSimilar
   /// Wakes the workers.
   package let signal: Signal
@@ -154,7 +154,9 @@ package struct IntelligenceUseCases: Sendable {
       stages: IngestionStages(settings.ingestion), settings: settings.ingestion, makeID: makeID, clock: clock)
     findSimilar = FindSimilar(
       submissions: world.submissions, documents: world.documents, index: world.passages, extractor: world.extractor,
-      room: StageGate(capacity: settings.similarity.concurrent), settings: settings.similarity)
+      room: StageGate(capacity: settings.similarity.concurrent),
+      // Those of four comparisons of different tenants.
+      sketches: PendingSketches(capacity: 4 * settings.similarity.pending), settings: settings.similarity)
     embedMissing = EmbedMissing(index: world.passages, embedder: world.embedder)
   }
 }

@@ -38,27 +38,12 @@ struct JobsCommand: AsyncParsableCommand {
     func run() async throws {
       try await Assembly.run(try common.configuration()) { assembly in
         let caller = try await assembly.operatorPrincipal()
-        let jobs = try await jobs(assembly.useCases, caller)
+        let jobs = try await Listing.items(upTo: limit) { (page) async throws(UseCaseFailure) in
+          try await assembly.useCases.jobs.list(state: state, page: page, caller)
+        }
         try JobsCommand.show(jobs, isJSON: common.json)
         if jobs.isEmpty { terminal.message("there is no \(state.map { "\($0.rawValue) " } ?? "")job") }
       }
-    }
-
-    private func jobs(_ useCases: UseCases, _ caller: Principal) async throws(CommandFailure) -> [IngestionJob] {
-      var jobs: [IngestionJob] = []
-      var after: PageCursor?
-      do throws(UseCaseFailure) {
-        repeat {
-          // The page's size is held to its own maximum.
-          let page = PageRequest(size: limit - jobs.count, after: after)
-          let part = try await useCases.jobs.list(state: state, page: page, caller)
-          jobs += part.items
-          after = part.next
-        } while after != nil && jobs.count < limit
-      } catch {
-        throw CommandFailure(error)
-      }
-      return jobs
     }
   }
 
@@ -142,15 +127,11 @@ struct JobsCommand: AsyncParsableCommand {
     }
     for job in jobs {
       let state = job.state.rawValue.padding(toLength: 10, withPad: " ", startingAt: 0)
-      let error = oneLine(job.error ?? "")
+      let error = Listing.oneLine(job.error ?? "")
       terminal.line(
         "\(job.id)  \(state)  \(job.createdAt.formatted(.iso8601))  "
           + (error.count > 100 ? error.prefix(99) + "…" : error))
     }
-  }
-
-  private static func oneLine(_ text: String) -> String {
-    text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
   }
 
   /// Prints all that is to be said of a job.
@@ -175,7 +156,7 @@ struct JobsCommand: AsyncParsableCommand {
     }
     if let document = job.documentID { details.append(("document", document.description)) }
     if let revision = job.revisionID { details.append(("revision", revision.description)) }
-    if let error = job.error { details.append(("error", oneLine(error))) }
+    if let error = job.error { details.append(("error", Listing.oneLine(error))) }
     if let report = job.collection { details += Self.details(of: report) }
     return details
   }
@@ -191,7 +172,7 @@ struct JobsCommand: AsyncParsableCommand {
         "\(report.indexed) indexed, \(report.openJobs) open, \(report.failedJobs) failed, \(report.cancelledJobs) cancelled"
       ),
     ]
-    details += report.problems.map { ($0.state.rawValue, "\(oneLine($0.key)): \(oneLine($0.reason))") }
+    details += report.problems.map { ($0.state.rawValue, "\(Listing.oneLine($0.key)): \(Listing.oneLine($0.reason))") }
     return details
   }
 }

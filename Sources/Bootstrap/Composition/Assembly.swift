@@ -142,6 +142,8 @@ struct Assembly: Sendable {
     settings.similarity.limit = configuration.similarity.limit
     settings.chunker = TextChunker(
       maximumTokens: configuration.chunking.maximumTokens, overlapTokens: configuration.chunking.overlapTokens,
+    settings.similarity.pending = configuration.similarity.pending
+    settings.similarity.pendingTime = configuration.similarity.pendingTime
       maximumChunks: configuration.chunking.maximumChunks)
     return settings
   }

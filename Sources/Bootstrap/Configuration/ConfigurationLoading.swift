@@ -292,6 +292,9 @@ extension ServerConfiguration.Similarity {
     threshold = try reader.value("similarity.threshold", .integer(1...100), default: 50)
     limit = try reader.value("similarity.limit", .integer(1...20), default: 5)
   }
+    pending = try reader.value("similarity.pending", .integer(0...10_000), default: 500)
+    pendingTime = try reader.value(
+      "similarity.pendingTime", .duration(.milliseconds(100)...(.seconds(60))), default: .seconds(2))
 }
 
 extension ServerConfiguration.Chunking {

@@ -234,14 +234,18 @@ package struct ServerConfiguration: Sendable {
     package let maximumDuration: Duration
   }
 
-  /// How submissions are compared with documents, for whoever reviews them.
+  /// How submissions are compared with documents and with each other, for whoever reviews them.
   package struct Similarity: Sendable {
     /// `similarity.threshold`: the least share of the texts, in percent, that is told.
     package let threshold: Int
-    /// `similarity.limit`: the most documents that are told.
+    /// `similarity.limit`: the most documents that are told, and the most submissions.
     package let limit: Int
   }
 
+    /// `similarity.pending`: with how many other pending submissions, the newest, one is compared.
+    package let pending: Int
+    /// `similarity.pendingTime`: for how long those that are not known yet are read for one comparison.
+    package let pendingTime: Duration
   /// How texts are cut.
   package struct Chunking: Sendable {
     /// `chunking.maximumTokens`: of a chunk, in the embedder's tokens.

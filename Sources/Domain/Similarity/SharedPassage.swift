@@ -4,7 +4,7 @@ package enum SharedPassage {
   private static let maximumPlaces = 8
 
   /// Where the run lies in the second text, in UTF-8 bytes from its first word to its last; `nil` for less than
-  /// ``TextSketch/shingleWords`` words.
+  /// ``ComparedWords/shingleWords`` words.
   ///
   /// The time goes with the lengths of the texts. Where a run begins at a phrase that the second text has at more than 8
   /// places, only the first 8 are tried.

@@ -22,7 +22,7 @@ final class ScriptedIntelligence: Intelligence {
     var cancelled: [MessageID] = []
     var wakeUps = 0
     var hits: [SearchHit] = []
-    var similar: [SimilarDocument] = []
+    var similar = SimilarityReport(documents: [], submissions: [], comparedSubmissions: 0)
     var compared: [SubmissionID] = []
     var failure: UseCaseFailure?
   }
@@ -55,7 +55,7 @@ final class ScriptedIntelligence: Intelligence {
     try await onChat(command, caller, emit)
   }
 
-  func similar(to submission: SubmissionID, _ caller: Principal) async throws(UseCaseFailure) -> [SimilarDocument] {
+  func similar(to submission: SubmissionID, _ caller: Principal) async throws(UseCaseFailure) -> SimilarityReport {
     try note(caller)
     return state.withLock { state in
       state.compared.append(submission)

@@ -62,13 +62,20 @@ struct IntelligenceClientTests {
         documentID: DocumentID(UUID()), revisionID: RevisionID(UUID()), title: "T", submittedBy: "Ada",
         approvedBy: "Bob"),
       score: 0.125)
-    let similar = SimilarDocument(
-      documentID: DocumentID(UUID()), revisionID: RevisionID(UUID()), title: "T", similarity: 0.625, isIdentical: false,
-      sharedText: "größer als", range: 3..<14)
+    let similar = SimilarityReport(
+      documents: [
+        SimilarDocument(
+          documentID: DocumentID(UUID()), revisionID: RevisionID(UUID()), title: "T", similarity: 0.625,
+          isIdentical: false, sharedText: "größer als", range: 3..<14)
+      ],
+      submissions: [
+        SimilarSubmission(
+          submissionID: SubmissionID(UUID()), title: "S", similarity: 1, isIdentical: true, sharedText: "größer als")
+      ], comparedSubmissions: 7)
     let submission = SubmissionID(UUID())
     intelligence.state.withLock { state in
       state.hits = [hit]
-      state.similar = [similar]
+      state.similar = similar
     }
     let process = try await IntelligenceProcess(intelligence)
     let query = SearchKnowledge.Query(text: "a text", mode: .lexical, limit: 3, filters: Self.command.filters)
@@ -78,7 +85,7 @@ struct IntelligenceClientTests {
     try await withClient(of: [process]) { client in
       let hits = try await client.search(query, ada)
       #expect(hits == [hit])
-      #expect(try await client.similar(to: submission, ada) == [similar])
+      #expect(try await client.similar(to: submission, ada) == similar)
       let vectors = try await client.embed(["ab", "c"])
       #expect(vectors == EmbedTexts.Answer(model: "m", vectors: [Embedding([2, -0.5]), Embedding([1, -0.5])]))
       try await client.regenerate(reply, ada, emit: log.emit)

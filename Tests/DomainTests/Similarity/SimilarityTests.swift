@@ -42,6 +42,35 @@ struct ComparedWordsTests {
   }
 }
 
+@Suite("Sketches of texts")
+struct TextSketchTests {
+  @Test("of short texts the similarity is exact, of long ones within three standard errors")
+  func estimate() {
+    let short = ("a b c d e f g h", "a b c d e f x h")
+    #expect(Self.sketch(short.0).similarity(to: Self.sketch(short.1)) == 2.0 / 6)
+    #expect(Self.sketch("").similarity(to: Self.sketch("a b c d e")) == 0)
+    var generator = SplitMix(state: 5)
+    let words = (0..<20_000).map { "w\($0)" }
+    for changes in [0, 100, 500, 1_500, 3_000] {
+      var changed = words
+      for index in (0..<words.count).shuffled(using: &generator).prefix(changes) { changed[index] = "other\(index)" }
+      let (first, second) = (words.joined(separator: " "), changed.joined(separator: " "))
+      let exact = ComparedWords(first).similarity(to: ComparedWords(second))
+      let estimate = Self.sketch(first).similarity(to: Self.sketch(second))
+      #expect(abs(exact - estimate) < 0.1, "\(changes) changes: \(exact), estimated \(estimate)")
+      #expect(estimate == Self.sketch(second).similarity(to: Self.sketch(first)))
+    }
+  }
+
+  @Test("a sketch holds no more than its size")
+  func size() {
+    #expect(Self.sketch((0..<20_000).map { "w\($0)" }.joined(separator: " ")).hashes.count == TextSketch.size)
+    #expect(Self.sketch("a b c d e f").hashes.count == 2)
+  }
+
+  private static func sketch(_ text: String) -> TextSketch { TextSketch(ComparedWords(text)) }
+}
+
 @Suite("The passage that texts share")
 struct SharedPassageTests {
   @Test("the longest common run of words is found, with its bytes in the second text")

@@ -287,7 +287,7 @@ extension Opentier_Intelligence_V1_IntelligenceService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Finds the documents that a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has them.
+        /// > Finds what a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has it.
         ///
         /// - Parameters:
         ///   - request: A streaming request of `Opentier_Intelligence_V1_FindSimilarRequest` messages.
@@ -450,7 +450,7 @@ extension Opentier_Intelligence_V1_IntelligenceService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Finds the documents that a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has them.
+        /// > Finds what a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has it.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Opentier_Intelligence_V1_FindSimilarRequest` message.
@@ -614,7 +614,7 @@ extension Opentier_Intelligence_V1_IntelligenceService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Finds the documents that a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has them.
+        /// > Finds what a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has it.
         ///
         /// - Parameters:
         ///   - request: A `Opentier_Intelligence_V1_FindSimilarRequest` message.
@@ -1116,7 +1116,7 @@ extension Opentier_Intelligence_V1_IntelligenceService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Finds the documents that a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has them.
+        /// > Finds what a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has it.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Opentier_Intelligence_V1_FindSimilarRequest` message.
@@ -1387,7 +1387,7 @@ extension Opentier_Intelligence_V1_IntelligenceService {
         ///
         /// > Source IDL Documentation:
         /// >
-        /// > Finds the documents that a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has them.
+        /// > Finds what a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has it.
         ///
         /// - Parameters:
         ///   - request: A request containing a single `Opentier_Intelligence_V1_FindSimilarRequest` message.
@@ -1631,7 +1631,7 @@ extension Opentier_Intelligence_V1_IntelligenceService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Finds the documents that a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has them.
+    /// > Finds what a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has it.
     ///
     /// - Parameters:
     ///   - request: A request containing a single `Opentier_Intelligence_V1_FindSimilarRequest` message.
@@ -1888,7 +1888,7 @@ extension Opentier_Intelligence_V1_IntelligenceService.ClientProtocol {
     ///
     /// > Source IDL Documentation:
     /// >
-    /// > Finds the documents that a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has them.
+    /// > Finds what a submission is much like, as `opentier.v1.KnowledgeService.GetSubmission` has it.
     ///
     /// - Parameters:
     ///   - message: request message to send.

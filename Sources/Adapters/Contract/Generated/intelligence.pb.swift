@@ -414,18 +414,33 @@ package nonisolated struct Opentier_Intelligence_V1_FindSimilarRequest: Sendable
   fileprivate var _submissionID: String? = nil
 }
 
-/// The documents that are like it.
+/// What is like it.
 package nonisolated struct Opentier_Intelligence_V1_FindSimilarResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Most alike first.
+  /// The documents, most alike first.
   package var similar: [Opentier_V1_SimilarDocument] = []
+
+  /// The other pending submissions, most alike first.
+  package var similarSubmissions: [Opentier_V1_SimilarSubmission] = []
+
+  /// With how many of those it was compared.
+  package var comparedSubmissions: UInt32 {
+    get {_comparedSubmissions ?? 0}
+    set {_comparedSubmissions = newValue}
+  }
+  /// Returns true if `comparedSubmissions` has been explicitly set.
+  package var hasComparedSubmissions: Bool {self._comparedSubmissions != nil}
+  /// Clears the value of `comparedSubmissions`. Subsequent reads from it will return its default value.
+  package mutating func clearComparedSubmissions() {self._comparedSubmissions = nil}
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
+
+  fileprivate var _comparedSubmissions: UInt32? = nil
 }
 
 /// Texts to be embedded.
@@ -1064,7 +1079,7 @@ nonisolated extension Opentier_Intelligence_V1_FindSimilarRequest: SwiftProtobuf
 
 nonisolated extension Opentier_Intelligence_V1_FindSimilarResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".FindSimilarResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}similar\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}similar\0\u{3}similar_submissions\0\u{3}compared_submissions\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1073,20 +1088,34 @@ nonisolated extension Opentier_Intelligence_V1_FindSimilarResponse: SwiftProtobu
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.similar) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.similarSubmissions) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self._comparedSubmissions) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.similar.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.similar, fieldNumber: 1)
     }
+    if !self.similarSubmissions.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.similarSubmissions, fieldNumber: 2)
+    }
+    try { if let v = self._comparedSubmissions {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 3)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Opentier_Intelligence_V1_FindSimilarResponse, rhs: Opentier_Intelligence_V1_FindSimilarResponse) -> Bool {
     if lhs.similar != rhs.similar {return false}
+    if lhs.similarSubmissions != rhs.similarSubmissions {return false}
+    if lhs._comparedSubmissions != rhs._comparedSubmissions {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

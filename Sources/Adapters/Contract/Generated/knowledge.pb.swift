@@ -1438,6 +1438,19 @@ package nonisolated struct Opentier_V1_GetSubmissionResponse: Sendable {
   /// Clears the value of `isCompared`. Subsequent reads from it will return its default value.
   package mutating func clearIsCompared() {self._isCompared = nil}
 
+  /// For admins, while it is pending: the other pending submissions that it is much like, most alike first.
+  package var similarSubmissions: [Opentier_V1_SimilarSubmission] = []
+
+  /// With how many of those it was compared: the newest ones, as far as there was time. Set where `is_compared` is.
+  package var comparedSubmissions: UInt32 {
+    get {_comparedSubmissions ?? 0}
+    set {_comparedSubmissions = newValue}
+  }
+  /// Returns true if `comparedSubmissions` has been explicitly set.
+  package var hasComparedSubmissions: Bool {self._comparedSubmissions != nil}
+  /// Clears the value of `comparedSubmissions`. Subsequent reads from it will return its default value.
+  package mutating func clearComparedSubmissions() {self._comparedSubmissions = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1446,6 +1459,7 @@ package nonisolated struct Opentier_V1_GetSubmissionResponse: Sendable {
   fileprivate var _text: String? = nil
   fileprivate var _textTruncated: Bool? = nil
   fileprivate var _isCompared: Bool? = nil
+  fileprivate var _comparedSubmissions: UInt32? = nil
 }
 
 /// A document that a submission is much like.
@@ -1546,6 +1560,73 @@ package nonisolated struct Opentier_V1_SimilarDocument: Sendable {
   fileprivate var _sharedText: String? = nil
   fileprivate var _startOffset: UInt32? = nil
   fileprivate var _endOffset: UInt32? = nil
+}
+
+/// A pending submission that another is much like.
+package nonisolated struct Opentier_V1_SimilarSubmission: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The submission's id.
+  package var submissionID: String {
+    get {_submissionID ?? String()}
+    set {_submissionID = newValue}
+  }
+  /// Returns true if `submissionID` has been explicitly set.
+  package var hasSubmissionID: Bool {self._submissionID != nil}
+  /// Clears the value of `submissionID`. Subsequent reads from it will return its default value.
+  package mutating func clearSubmissionID() {self._submissionID = nil}
+
+  /// Its title.
+  package var title: String {
+    get {_title ?? String()}
+    set {_title = newValue}
+  }
+  /// Returns true if `title` has been explicitly set.
+  package var hasTitle: Bool {self._title != nil}
+  /// Clears the value of `title`. Subsequent reads from it will return its default value.
+  package mutating func clearTitle() {self._title = nil}
+
+  /// The share of runs of five words that both texts have, 0 to 1, as in `SimilarDocument`; 1 for the same address.
+  package var similarity: Double {
+    get {_similarity ?? 0}
+    set {_similarity = newValue}
+  }
+  /// Returns true if `similarity` has been explicitly set.
+  package var hasSimilarity: Bool {self._similarity != nil}
+  /// Clears the value of `similarity`. Subsequent reads from it will return its default value.
+  package mutating func clearSimilarity() {self._similarity = nil}
+
+  /// Whether the texts are the same, byte by byte, or the addresses are.
+  package var isIdentical: Bool {
+    get {_isIdentical ?? false}
+    set {_isIdentical = newValue}
+  }
+  /// Returns true if `isIdentical` has been explicitly set.
+  package var hasIsIdentical: Bool {self._isIdentical != nil}
+  /// Clears the value of `isIdentical`. Subsequent reads from it will return its default value.
+  package mutating func clearIsIdentical() {self._isIdentical = nil}
+
+  /// The longest passage that both have, as this one has it; of a long one the first 2,000 bytes. Empty for an address.
+  package var sharedText: String {
+    get {_sharedText ?? String()}
+    set {_sharedText = newValue}
+  }
+  /// Returns true if `sharedText` has been explicitly set.
+  package var hasSharedText: Bool {self._sharedText != nil}
+  /// Clears the value of `sharedText`. Subsequent reads from it will return its default value.
+  package mutating func clearSharedText() {self._sharedText = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _submissionID: String? = nil
+  fileprivate var _title: String? = nil
+  fileprivate var _similarity: Double? = nil
+  fileprivate var _isIdentical: Bool? = nil
+  fileprivate var _sharedText: String? = nil
 }
 
 /// The review.
@@ -3334,7 +3415,7 @@ nonisolated extension Opentier_V1_GetSubmissionRequest: SwiftProtobuf.Message, S
 
 nonisolated extension Opentier_V1_GetSubmissionResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".GetSubmissionResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}submission\0\u{1}text\0\u{3}text_truncated\0\u{1}similar\0\u{3}is_compared\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}submission\0\u{1}text\0\u{3}text_truncated\0\u{1}similar\0\u{3}is_compared\0\u{3}similar_submissions\0\u{3}compared_submissions\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3347,6 +3428,8 @@ nonisolated extension Opentier_V1_GetSubmissionResponse: SwiftProtobuf.Message, 
       case 3: try { try decoder.decodeSingularBoolField(value: &self._textTruncated) }()
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.similar) }()
       case 5: try { try decoder.decodeSingularBoolField(value: &self._isCompared) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.similarSubmissions) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self._comparedSubmissions) }()
       default: break
       }
     }
@@ -3372,6 +3455,12 @@ nonisolated extension Opentier_V1_GetSubmissionResponse: SwiftProtobuf.Message, 
     try { if let v = self._isCompared {
       try visitor.visitSingularBoolField(value: v, fieldNumber: 5)
     } }()
+    if !self.similarSubmissions.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.similarSubmissions, fieldNumber: 6)
+    }
+    try { if let v = self._comparedSubmissions {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 7)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3381,6 +3470,8 @@ nonisolated extension Opentier_V1_GetSubmissionResponse: SwiftProtobuf.Message, 
     if lhs._textTruncated != rhs._textTruncated {return false}
     if lhs.similar != rhs.similar {return false}
     if lhs._isCompared != rhs._isCompared {return false}
+    if lhs.similarSubmissions != rhs.similarSubmissions {return false}
+    if lhs._comparedSubmissions != rhs._comparedSubmissions {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3450,6 +3541,60 @@ nonisolated extension Opentier_V1_SimilarDocument: SwiftProtobuf.Message, SwiftP
     if lhs._sharedText != rhs._sharedText {return false}
     if lhs._startOffset != rhs._startOffset {return false}
     if lhs._endOffset != rhs._endOffset {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_V1_SimilarSubmission: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".SimilarSubmission"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}submission_id\0\u{1}title\0\u{1}similarity\0\u{3}is_identical\0\u{3}shared_text\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._submissionID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._title) }()
+      case 3: try { try decoder.decodeSingularDoubleField(value: &self._similarity) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self._isIdentical) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self._sharedText) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._submissionID {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._title {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._similarity {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._isIdentical {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 4)
+    } }()
+    try { if let v = self._sharedText {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 5)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_V1_SimilarSubmission, rhs: Opentier_V1_SimilarSubmission) -> Bool {
+    if lhs._submissionID != rhs._submissionID {return false}
+    if lhs._title != rhs._title {return false}
+    if lhs._similarity != rhs._similarity {return false}
+    if lhs._isIdentical != rhs._isIdentical {return false}
+    if lhs._sharedText != rhs._sharedText {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

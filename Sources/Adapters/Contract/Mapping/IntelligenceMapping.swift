@@ -113,6 +113,22 @@ extension Opentier_Intelligence_V1_FoundPassage {
   }
 }
 
+extension SimilarityReport {
+  /// Reads what a submission is like.
+  package init(_ response: Opentier_Intelligence_V1_FindSimilarResponse) throws(ContractError) {
+    var (documents, submissions): ([SimilarDocument], [SimilarSubmission]) = ([], [])
+    for message in response.similar { documents.append(try SimilarDocument(message)) }
+    for message in response.similarSubmissions {
+      submissions.append(
+        SimilarSubmission(
+          submissionID: try SubmissionID(answered: message.submissionID), title: message.title,
+          similarity: message.similarity, isIdentical: message.isIdentical, sharedText: message.sharedText))
+    }
+    self.init(
+      documents: documents, submissions: submissions, comparedSubmissions: Int(response.comparedSubmissions))
+  }
+}
+
 extension SimilarDocument {
   /// Reads a document that a submission is like.
   package init(_ message: Opentier_V1_SimilarDocument) throws(ContractError) {

@@ -92,6 +92,28 @@ extension Opentier_V1_DocumentRevision {
   }
 }
 
+extension Opentier_V1_GetSubmissionResponse {
+  /// Tells what the submission is like.
+  mutating func tell(_ report: SimilarityReport) {
+    similar = report.documents.map(Opentier_V1_SimilarDocument.init)
+    similarSubmissions = report.submissions.map(Opentier_V1_SimilarSubmission.init)
+    comparedSubmissions = UInt32(count: report.comparedSubmissions)
+    isCompared = true
+  }
+}
+
+extension Opentier_V1_SimilarSubmission {
+  /// A pending submission that another is like.
+  init(_ similar: SimilarSubmission) {
+    self.init()
+    submissionID = similar.submissionID.description
+    title = similar.title
+    similarity = similar.similarity
+    isIdentical = similar.isIdentical
+    sharedText = similar.sharedText
+  }
+}
+
 extension Opentier_V1_SimilarDocument {
   /// A document that a submission is like.
   init(_ similar: SimilarDocument) {

@@ -103,11 +103,11 @@ package struct IntelligenceService: Opentier_Intelligence_V1_IntelligenceService
   ) async throws -> Opentier_Intelligence_V1_FindSimilarResponse {
     try admit()
     let id = try SubmissionID(of: "submission", request.submissionID)
-    let similar = try await Self.rethrowing {
-      try await intelligence.similar(to: id, Principal(request.caller))
-    }
+    let report = try await Self.rethrowing { try await intelligence.similar(to: id, Principal(request.caller)) }
     var response = Opentier_Intelligence_V1_FindSimilarResponse()
-    response.similar = similar.map(Opentier_V1_SimilarDocument.init)
+    response.similar = report.documents.map(Opentier_V1_SimilarDocument.init)
+    response.similarSubmissions = report.submissions.map(Opentier_V1_SimilarSubmission.init)
+    response.comparedSubmissions = UInt32(count: report.comparedSubmissions)
     return response
   }
 

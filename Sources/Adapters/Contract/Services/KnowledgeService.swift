@@ -50,10 +50,7 @@ struct KnowledgeService: Opentier_V1_KnowledgeService.SimpleServiceProtocol {
       response.text = excerpt.text
       response.textTruncated = excerpt.isTruncated
     }
-    if let similar = try await useCases.review.similar(to: submission, reader) {
-      response.similar = similar.map(Opentier_V1_SimilarDocument.init)
-      response.isCompared = true
-    }
+    if let report = try await useCases.review.similar(to: submission, reader) { response.tell(report) }
     return response
   }
 

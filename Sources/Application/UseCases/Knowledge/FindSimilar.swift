@@ -1,16 +1,21 @@
 package import Domain
 
-/// Finds the documents that a pending submission is much like.
+/// Finds the documents and the other pending submissions that a pending submission is much like.
 ///
-/// The index of words gives the candidates: a document that is alike has the words of most passages of the submission. So
-/// no text but a few candidates' is read, whatever the number of documents, and what is compared is what is current.
+/// The index of words gives the documents that are candidates: one that is alike has the words of most passages of the
+/// submission. So no text but a few candidates' is read, whatever the number of documents, and what is compared is what is
+/// current. Pending submissions are in no index; of the newest ones sketches are made and kept, which give the candidates.
 package struct FindSimilar: Sendable {
   /// Sizes that configuration may change.
   package struct Settings: Hashable, Sendable {
     /// The least similarity that is told.
     package var threshold = 0.5
-    /// The most documents that are told.
+    /// The most documents that are told, and the most submissions.
     package var limit = 5
+    /// How many other pending submissions, the newest, one is compared with; 0 for none.
+    package var pending = 500
+    /// For how long pending submissions that were not looked at before are read for one comparison.
+    package var pendingTime: Duration = .seconds(2)
     /// The most bytes of a text that are compared: of a longer one its beginning.
     package var maximumBytes = 4 << 20
     /// How many submissions are compared at once.
@@ -22,8 +27,9 @@ package struct FindSimilar: Sendable {
 
   /// How many passages of the submission are looked for, and how many words each has.
   private static let (probes, probeWords) = (8, 24)
-  /// How many chunks each gives, and how many documents of theirs are compared.
-  private static let (chunksPerProbe, candidates) = (20, 10)
+  /// How many chunks each gives, and how many documents of theirs, or submissions, are compared.
+  private static let chunksPerProbe = 20
+  static let candidates = 10
   /// The most bytes of a shared passage that are told.
   private static let maximumShared = 2_000
 
@@ -32,51 +38,74 @@ package struct FindSimilar: Sendable {
   let index: any PassageIndex
   let extractor: any TextExtractor
   let room: StageGate
+  let sketches: PendingSketches
   let settings: Settings
 
-  /// The documents that are alike, most alike first. None for an address, which is not read before it is approved, and
-  /// for a file in which there is no text that can be read.
+  /// What there is of a submission to compare.
+  enum Subject: Sendable {
+    /// Its text, and the words of as much of it as is compared.
+    case text(String, words: ComparedWords)
+    /// The address, in its canonical form, that is read when it is approved.
+    case address(String)
+    /// Nothing: a file in which there is no text that can be read, or what becomes many documents.
+    case nothing
+
+    /// The words, if any.
+    var words: ComparedWords? {
+      if case .text(_, let words) = self { words } else { nil }
+    }
+  }
+
+  /// What is alike. No documents for an address, which is not read before it is approved; nothing for a file in which
+  /// there is no text that can be read.
   ///
   /// - Throws: `.forbidden` below admin; `.notFound`.
   package func callAsFunction(
     _ id: SubmissionID, _ caller: Principal
-  ) async throws(UseCaseFailure) -> [SimilarDocument] {
+  ) async throws(UseCaseFailure) -> SimilarityReport {
     try caller.require(.admin, to: "compare submissions")
     let submission = try await found("submission") { () async throws(StorageFailure) in
       try await submissions.submission(id, in: caller.organizationID)
     }
-    let similar = try await room.pass { () async throws(UseCaseFailure) -> [SimilarDocument] in
-      guard let text = try await text(of: submission) else { return [] }
-      return try await compare(text, of: submission)
+    let report = try await room.pass { () async throws(UseCaseFailure) -> SimilarityReport in
+      let subject = try await subject(of: submission)
+      var documents: [SimilarDocument] = []
+      if case .text(let text, let words) = subject { documents = try await compare(text, words, of: submission) }
+      let (pending, compared) = try await pending(like: subject, submission)
+      return SimilarityReport(documents: documents, submissions: pending, comparedSubmissions: compared)
     }
-    guard let similar else { throw .cancelled }
-    return similar
+    guard let report else { throw .cancelled }
+    return report
   }
 
-  private func text(of submission: KnowledgeSubmission) async throws(UseCaseFailure) -> String? {
+  /// What there is to compare of a submission.
+  func subject(of submission: KnowledgeSubmission) async throws(UseCaseFailure) -> Subject {
     let content = try await storing("submission") { () async throws(StorageFailure) in
       try await submissions.content(of: submission.id, in: submission.organizationID)
     }
     let payload: Payload
     switch content {
-    // What is fetched later, and what becomes many documents, is not there to compare.
-    case nil, .url, .crawl, .repository, .records: return nil
+    case .url(let address): return .address(Self.canonical(address))
+    // What becomes many documents is not there to compare.
+    case nil, .crawl, .repository, .records: return .nothing
     case .text(let text): payload = Payload(bytes: Array(text.utf8), mediaType: .unknown, fileName: nil)
     case .file(let name, let mediaType, let bytes):
       payload = Payload(bytes: Array(bytes), mediaType: mediaType, fileName: name)
     }
-    do throws(ExtractionFailure) { return try await extractor.extract(payload).text.text } catch {
+    do throws(ExtractionFailure) {
+      let text = try await extractor.extract(payload).text.text
+      return .text(text, words: ComparedWords(text.prefix(bytes: settings.maximumBytes)))
+    } catch {
       if error == .cancelled { throw .cancelled }
       // Its job would say why; there is nothing to compare.
-      return nil
+      return .nothing
     }
   }
 
   @concurrent
   private func compare(
-    _ text: String, of submission: KnowledgeSubmission
+    _ text: String, _ words: ComparedWords, of submission: KnowledgeSubmission
   ) async throws(UseCaseFailure) -> [SimilarDocument] {
-    let words = ComparedWords(text.prefix(bytes: settings.maximumBytes))
     var similar: [SimilarDocument] = []
     for candidate in try await candidates(words, text, for: submission) {
       let current: (revision: DocumentRevision, text: String)
@@ -89,17 +118,30 @@ package struct FindSimilar: Sendable {
       let theirs = ComparedWords(current.text.prefix(bytes: settings.maximumBytes))
       let similarity = words.similarity(to: theirs)
       guard similarity >= settings.threshold else { continue }
-      let shared = SharedPassage.longest(of: words, in: theirs, maximumBytes: Self.maximumShared) ?? 0..<0
+      let shared = shared(words, current.text, theirs)
       similar.append(
         SimilarDocument(
           documentID: candidate, revisionID: current.revision.id, title: current.revision.title,
-          similarity: similarity, isIdentical: current.text == text && current.text.utf8.elementsEqual(text.utf8),
-          sharedText: String(decoding: Array(current.text.utf8.prefix(shared.upperBound))[shared], as: UTF8.self),
-          range: shared))
+          similarity: similarity, isIdentical: Self.areEqual(current.text, text), sharedText: shared.text,
+          range: shared.range))
     }
     // The sort is stable: those as much alike stay in the order of the candidates.
     return Array(similar.sorted { $0.similarity > $1.similarity }.prefix(settings.limit))
   }
+
+  /// The longest passage that is also in another text, as that has it.
+  func shared(
+    _ words: ComparedWords, _ text: String, _ theirs: ComparedWords
+  ) -> (text: String, range: Range<Int>) {
+    let range = SharedPassage.longest(of: words, in: theirs, maximumBytes: Self.maximumShared) ?? 0..<0
+    return (String(decoding: Array(text.utf8.prefix(range.upperBound))[range], as: UTF8.self), range)
+  }
+
+  /// An address as others are compared with it; what is none is compared as it is written.
+  static func canonical(_ address: String) -> String { (try? WebAddress(address))?.canonical.text ?? address }
+
+  /// Whether two texts are the same, byte by byte.
+  static func areEqual(_ first: String, _ second: String) -> Bool { first.utf8.elementsEqual(second.utf8) }
 
   /// The documents that most passages of the text are found in, but for the one that the submission revises.
   private func candidates(

@@ -35,11 +35,10 @@ package struct ReviewSubmissions: Sendable {
     return (submission, content)
   }
 
-  /// The documents that a pending submission is much like, for an admin; `nil` where nobody is told, or they cannot be
-  /// found just now. A submission can be read and decided on all the same.
+  /// What a pending submission is much like, for an admin; `nil` where nobody is told, or it cannot be found just now. A submission can be read and decided on all the same.
   package func similar(
     to submission: KnowledgeSubmission, _ caller: Principal
-  ) async throws(UseCaseFailure) -> [SimilarDocument]? {
+  ) async throws(UseCaseFailure) -> SimilarityReport? {
     guard caller.role >= .admin, submission.status == .pending else { return nil }
     do throws(UseCaseFailure) { return try await intelligence.similar(to: submission.id, caller) } catch {
       if case .unavailable = error { return nil }
