@@ -134,7 +134,7 @@ let package = Package(
       path: "Sources/Adapters/LanguageModels", swiftSettings: strict),
     .target(
       name: "Egress",
-      dependencies: ["Application", "Domain", asyncHTTPClient, nioCore, nioHTTP1, logging],
+      dependencies: ["Application", "Domain", asyncHTTPClient, nioCore, nioHTTP1, nioSSL, logging],
       path: "Sources/Adapters/Egress", swiftSettings: strict),
     .target(name: "Confinement", dependencies: [subprocess, systemPackage], swiftSettings: strict),
     .target(
@@ -258,6 +258,9 @@ let package = Package(
     .testTarget(
       name: "ExtractionTests", dependencies: ["Application", "Domain", "Confinement", "TextExtraction"],
       path: "Tests/AdapterTests/Extraction", swiftSettings: strict),
+    .testTarget(
+      name: "GitTests", dependencies: ["Application", "Domain", "Confinement", "GitRepositories"],
+      path: "Tests/AdapterTests/Git", swiftSettings: strict),
     .testTarget(
       name: "OutboundTests",
       dependencies: [

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from githost import GitHost
 from postgres import QUICK, administrator
 from support import FINISHED, Account, Server, reads_html
 from test_backup import Place, make_place  # noqa: F401  (a fixture)
@@ -367,3 +368,156 @@ def test_a_bulk_import_is_one_job(place: Place, tmp_path: Path) -> None:
     file.write_text("\n".join(lines) + "\n")
     again = json.loads(place("ingest", "--records", file, "--json").stdout)["collection"]
     assert (again["handedOn"], again["unchanged"], again["gone"]) == (1, 199, 1)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[GitHost]:
+    host = GitHost(tmp_path / "host")
+    yield host
+    host.close()
+
+
+@pytest.fixture
+def serve_host(place: Place, host: GitHost) -> Iterator[Callable[..., Server]]:
+    """Starts a server that may read the repositories' host."""
+    servers: list[Server] = []
+
+    def start(attempts: int = 100, trusts: bool = True) -> Server:
+        authority = f", ca: {host.authority.certificate}" if trusts else ""
+        config = (
+            QUICK + f"ingestion: {{ lease: 2s, maximumAttempts: {attempts} }}\n"
+            f"egress: {{ allow: ['{host.address}']{authority} }}\n"
+            "collections: { pace: 0s, maximumOpenJobs: 4 }\nlog: { level: warning }\n")
+        server = Server(
+            place.binary, place.folder, config=config, profile=place.profile, environment=place.environment)
+        servers.append(server)
+        return server.start()
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def hosted(host: GitHost, name: str, tmp_path: Path) -> Repository:
+    """A repository that the host serves as `/NAME.git`."""
+    repository = Repository(tmp_path / name)
+    (host.root / f"{name}.git").symlink_to(repository.folder / ".git")
+    return repository
+
+
+def submit_repository(account: Account, url: str) -> str:
+    """Submits and approves a repository; the job."""
+    made = account.call("POST", "/submissions", json={"title": "A project", "repository": {"url": url}})["submission"]
+    return account.approve(made["id"])
+
+
+def test_a_repository_of_an_intranet_is_read_over_https(
+    host: GitHost, serve_host: Callable[..., Server], tmp_path: Path
+) -> None:
+    repository = hosted(host, "project", tmp_path)
+    repository.commit({"README.md": "It is about potoroos.\n", "src/main.swift": "func potoroo() {}\n"})
+    server = serve_host()
+    ada = admin(server)
+    url = f"{host.url}/project.git"
+    done = ada.finished(submit_repository(ada, url), 90)
+    assert done["state"] == "JOB_STATE_INDEXED", done
+    assert documents(ada) == {f"git:{url}#README.md": 1, f"git:{url}#src/main.swift": 1}
+    assert "It is about potoroos." in {hit["text"] for hit in ada.search("potoroos")}
+    repository.commit({"README.md": "It is about quokkas.\n"})
+    again = ada.finished(submit_repository(ada, url), 90)["collection"]
+    assert (again["handedOn"], again["unchanged"]) == (1, 1), again
+    assert documents(ada) == {f"git:{url}#README.md": 2, f"git:{url}#src/main.swift": 1}
+
+    # The authority holds for pages too.
+    host.texts["/page.txt"] = "A page tells of bilbies."
+    assert ada.finished(ada.approve(submit_url(ada, f"{host.url}/page.txt")))["state"] == "JOB_STATE_INDEXED"
+
+    # A redirect could lead anywhere: it is not followed.
+    host.redirects["/moved.git"] = f"{host.url}/project.git"
+    asked = host.asked("/project.git")
+    moved = submit_repository(ada, f"{host.url}/moved.git")
+    deadline = time.monotonic() + 30
+    while not host.asked("/moved.git"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1)
+    ada.call("POST", f"/jobs/{moved}/cancel", json={})
+    assert host.asked("/project.git") == asked and len(documents(ada)) == 3
+
+    # Nor is another host's, or a repository over http.
+    for address in ("https://elsewhere.example/x.git", f"http://{host.address}/project.git"):
+        refusal = ada.call("POST", "/submissions", 400, json={"title": "x", "repository": {"url": address}})
+        assert refusal["code"] in ("failed_precondition", "invalid_argument")
+
+
+def test_a_certificate_that_nobody_known_has_signed_is_refused(
+    host: GitHost, serve_host: Callable[..., Server], tmp_path: Path
+) -> None:
+    hosted(host, "project", tmp_path).commit({"README.md": "It is about potoroos.\n"})
+    host.texts["/page.txt"] = "A page tells of bilbies."
+    ada = admin(serve_host(attempts=1, trusts=False))
+    failed = ada.finished(submit_repository(ada, f"{host.url}/project.git"))
+    assert failed["state"] == "JOB_STATE_FAILED" and "certificate" in failed["error"], failed
+    assert ada.finished(ada.approve(submit_url(ada, f"{host.url}/page.txt")))["state"] == "JOB_STATE_FAILED"
+    assert documents(ada) == {} and host.requests == []
+
+
+@pytest.mark.parametrize(("content", "reason"), [(None, "does not exist"), ("no certificate", "holds no certificate")])
+def test_authorities_that_cannot_be_read_stop_the_start(
+    place: Place, tmp_path: Path, content: str | None, reason: str
+) -> None:
+    file = tmp_path / "authorities.pem"
+    if content is not None:
+        file.write_text(content)
+    place.environment["OPENTIER_EGRESS_CA"] = str(file)
+    run = place("jobs", "list", status=2)
+    assert f"egress.ca names {file}, which {reason}" in run.stderr and "OPENTIER_EGRESS_CA" in run.stderr
+
+
+def killed_while_it_grows(server: Server, account: Account, id: str, kills: int) -> dict[str, Any]:
+    """A collection's job once it has ended, its server killed several times while there are ever more documents."""
+    for _ in range(kills):
+        before = len(documents(account))
+        deadline = time.monotonic() + 60
+        while len(documents(account)) < before + 5 and job(account, id)["state"] not in FINISHED:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert job(account, id)["state"] not in FINISHED, "it was done before it could be killed"
+        server.kill()
+        server.start()
+    return account.finished(id, 120)
+
+
+def test_a_repository_whose_server_is_killed_goes_on_and_doubles_nothing(
+    host: GitHost, serve_host: Callable[..., Server], tmp_path: Path
+) -> None:
+    count = 80
+    hosted(host, "project", tmp_path).commit(
+        {f"notes/{number}.md": f"Note {number} tells of animal{number}.\n" for number in range(count)})
+    server = serve_host()
+    ada = admin(server)
+    url = f"{host.url}/project.git"
+    done = killed_while_it_grows(server, ada, submit_repository(ada, url), 3)
+    assert done["state"] == "JOB_STATE_INDEXED", done
+    assert (done["collection"]["handedOn"], done["collection"]["indexedJobs"]) == (count, count), done
+    assert documents(ada) == {f"git:{url}#notes/{number}.md": 1 for number in range(count)}
+    # It went on with the commit that it had fetched.
+    assert host.asked("/project.git/info/refs") == 1
+    jobs = ada.call("GET", "/jobs?pageSize=200")["jobs"]
+    assert len(jobs) == count + 1 and {item["state"] for item in jobs} == {"JOB_STATE_INDEXED"}
+
+
+def test_a_bulk_import_whose_server_is_killed_goes_on_and_doubles_nothing(
+    serve_host: Callable[..., Server]
+) -> None:
+    count = 80
+    lines = [json.dumps({"_id": str(number), "text": f"Line {number} is about animal{number}."}) for number in range(count)]
+    server = serve_host()
+    ada = admin(server)
+    made = ada.call(
+        "POST", "/submissions", data={"sourceUri": "papers"},
+        files={"records": ("papers.jsonl", "\n".join(lines).encode(), "application/jsonl")})["submission"]
+    done = killed_while_it_grows(server, ada, ada.approve(made["id"]), 3)
+    assert done["state"] == "JOB_STATE_INDEXED", done
+    assert (done["collection"]["handedOn"], done["collection"]["indexedJobs"]) == (count, count), done
+    assert documents(ada) == {f"papers#{number}": 1 for number in range(count)}

@@ -8,7 +8,7 @@ struct GitProgram: Sendable {
   struct Output {
     let bytes: [UInt8]
     let status: Int32
-    /// The last line of what it said, for people.
+    /// Why it failed in one line, for people.
     let message: String
   }
 
@@ -16,6 +16,8 @@ struct GitProgram: Sendable {
   let time: Duration
   /// The most bytes of one file that it writes.
   let maximumFileBytes: Int
+  /// Certificates that are trusted besides the system's, in a file in PEM form.
+  var authorities: String?
 
   /// Runs a command in a bare repository.
   ///
@@ -31,12 +33,11 @@ struct GitProgram: Sendable {
       limits: ["--cpu=\(seconds)", "--fsize=\(maximumFileBytes)", "--core=0", "--nofile=256"], time: time,
       environment: Self.environment.merging(["GIT_ALLOW_PROTOCOL": protocols.isEmpty ? "none" : protocols]) { $1 })
     let outcome = await process.run(
-      ["git", "-C", directory] + Self.settings.flatMap { ["-c", $0] } + arguments, input: input,
+      ["git", "-C", directory] + (Self.settings + trust).flatMap { ["-c", $0] } + arguments, input: input,
       maximumOutput: maximumOutput, maximumErrors: 1 << 20)
     switch outcome {
     case .ended(let output, let errors, let status?):
-      let lines = String(decoding: errors, as: UTF8.self).split(whereSeparator: \.isNewline)
-      return Output(bytes: output, status: status, message: lines.last.map(String.init) ?? "")
+      return Output(bytes: output, status: status, message: message(String(decoding: errors, as: UTF8.self)))
     case .ended(_, _, nil):
       return Output(bytes: [], status: -1, message: "it was stopped: it is too large, or takes too long")
     case .failed: return Output(bytes: [], status: -1, message: "it cannot be started")
@@ -46,6 +47,22 @@ struct GitProgram: Sendable {
     case .noRoom: throw .unavailable("the server has no room to set a list of files aside")
     case .cancelled: throw .cancelled
     }
+  }
+
+  /// Of what it said the line that names the cause: the first one that is fatal. What follows is what followed from it,
+  /// and advice.
+  private func message(_ errors: String) -> String {
+    // Signal 25 is SIGXFSZ: one of its processes wrote more than the limit allows.
+    if errors.contains("died of signal 25") || errors.contains("File too large") {
+      return "it is too large: no file of its copy may have more than \(maximumFileBytes) bytes"
+    }
+    let lines = errors.split(whereSeparator: \.isNewline)
+    return (lines.first { $0.hasPrefix("fatal:") } ?? lines.last).map(String.init) ?? ""
+  }
+
+  /// A file of certificates takes the place of the system's file, but is looked at beside the system's folder.
+  private var trust: [String] {
+    authorities.map { ["http.sslCAInfo=\($0)", "http.sslCAPath=/etc/ssl/certs"] } ?? []
   }
 
   /// It reads no configuration but ours and asks nobody.

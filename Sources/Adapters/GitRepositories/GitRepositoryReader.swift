@@ -27,17 +27,18 @@ package struct GitRepositoryReader: RepositoryReader {
   ///
   /// - Parameters:
   ///   - directory: where the copies are kept, made where it is missing.
+  ///   - authorities: a file of certificates in PEM form that are trusted besides the system's.
   ///   - check: refuses an https address whose host is not allowed.
   ///   - hash: names a copy by its repository.
   package init(
-    directory: String, limits: Limits = Limits(), check: @escaping @Sendable (String) throws(FetchFailure) -> Void,
-    hash: @escaping @Sendable (String) -> String
+    directory: String, limits: Limits = Limits(), authorities: String? = nil,
+    check: @escaping @Sendable (String) throws(FetchFailure) -> Void, hash: @escaping @Sendable (String) -> String
   ) {
     self.directory = directory
     self.limits = limits
     self.check = check
     self.hash = hash
-    git = GitProgram(time: limits.time, maximumFileBytes: limits.maximumBytes)
+    git = GitProgram(time: limits.time, maximumFileBytes: limits.maximumBytes, authorities: authorities)
   }
 
   package func snapshot(of spec: RepositorySpec, unlessAt commit: String?) async throws(FetchFailure)

@@ -32,11 +32,12 @@ struct Assembly: Sendable {
   static func open(
     _ configuration: ServerConfiguration, isServer: Bool = false, logger: Logger
   ) async throws -> Assembly {
+    let egress = try TLSFiles.egress(configuration)
     let storage = try await Storage.open(configuration, isServer: isServer, logger: logger)
     let embedder = EmbedderSlot(
       directory: URL(filePath: configuration.embedding.modelDirectory, directoryHint: .isDirectory),
       threads: configuration.embedding.threads, arithmetic: .init(configuration.embedding.arithmetic))
-    let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: EgressHTTPClient.configuration())
+    let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: egress)
     do {
       let policy = try EgressPolicy(allow: configuration.egressAllowed)
       let providers = try configuration.models.targets.map { try Providers.make($0, logger: logger) }
@@ -85,7 +86,8 @@ struct Assembly: Sendable {
     limits.maximumFileBytes = configuration.collections.maximumPageBytes
     let secrets = SystemSecretGenerator()
     let repositories = GitRepositoryReader(
-      directory: folder, limits: limits, check: { (url) throws(FetchFailure) in try fetcher.check(url) },
+      directory: folder, limits: limits, authorities: configuration.egressCA,
+      check: { (url) throws(FetchFailure) in try fetcher.check(url) },
       hash: { secrets.hash($0.utf8).hexadecimal })
     return CollectionSources(
       sites: fetcher, links: extractor, repositories: repositories, maximumFileBytes: limits.maximumFileBytes,
@@ -140,10 +142,10 @@ struct Assembly: Sendable {
     settings.collections.maximumDuration = configuration.collections.maximumDuration / .seconds(1)
     settings.similarity.threshold = Double(configuration.similarity.threshold) / 100
     settings.similarity.limit = configuration.similarity.limit
-    settings.chunker = TextChunker(
-      maximumTokens: configuration.chunking.maximumTokens, overlapTokens: configuration.chunking.overlapTokens,
     settings.similarity.pending = configuration.similarity.pending
     settings.similarity.pendingTime = configuration.similarity.pendingTime
+    settings.chunker = TextChunker(
+      maximumTokens: configuration.chunking.maximumTokens, overlapTokens: configuration.chunking.overlapTokens,
       maximumChunks: configuration.chunking.maximumChunks)
     return settings
   }

@@ -1,3 +1,5 @@
+import AsyncHTTPClient
+import Egress
 import Foundation
 import GRPCServer
 import Settings
@@ -17,6 +19,21 @@ enum TLSFiles {
       try check(
         GRPCServerTLS(certificate: tls.certificate, key: tls.key, clientCA: tls.ca),
         keys: ("intelligence.tls.certificate", "intelligence.tls.key", "intelligence.tls.ca"), configuration)
+    }
+  }
+
+  /// How the hosts of pages are called, with the authorities that the configuration adds.
+  ///
+  /// - Throws: as ``check(_:)``.
+  static func egress(_ configuration: ServerConfiguration) throws(CommandFailure) -> HTTPClient.Configuration {
+    var client = EgressHTTPClient.configuration()
+    guard let file = configuration.egressCA else { return client }
+    do throws(EgressHTTPClient.UnusableAuthorities) {
+      try EgressHTTPClient.trust(file, in: &client)
+      return client
+    } catch {
+      let source = configuration.effectiveValues.first { $0.key == "egress.ca" }?.source ?? .default
+      throw CommandFailure(.usage, "egress.ca names \(file), which \(error.reason) (\(source)).")
     }
   }
 

@@ -38,6 +38,7 @@ extension ServerConfiguration {
       .list("a list of host or host:port", where: Self.isHostAndPort),
       default: []
     )
+    egressCA = try reader.optional("egress.ca", .path("the path of a PEM file", inputs))
     corsOrigins = try reader.value("cors.origins", .list(WebOrigin.accepted, where: WebOrigin.isOrigin), default: [])
     logLevel = try reader.value("log.level", .choice, default: .info)
     logFormat = try reader.value("log.format", .choice, default: .auto)
@@ -291,10 +292,10 @@ extension ServerConfiguration.Similarity {
   fileprivate init(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
     threshold = try reader.value("similarity.threshold", .integer(1...100), default: 50)
     limit = try reader.value("similarity.limit", .integer(1...20), default: 5)
-  }
     pending = try reader.value("similarity.pending", .integer(0...10_000), default: 500)
     pendingTime = try reader.value(
       "similarity.pendingTime", .duration(.milliseconds(100)...(.seconds(60))), default: .seconds(2))
+  }
 }
 
 extension ServerConfiguration.Chunking {

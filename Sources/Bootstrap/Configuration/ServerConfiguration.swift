@@ -36,6 +36,8 @@ package struct ServerConfiguration: Sendable {
   package let models: ModelTargets
   /// `egress.allow`: the `host` or `host:port` that may be called.
   package let egressAllowed: [String]
+  /// `egress.ca`: PEM; certificate authorities that are trusted besides the system's when pages and repositories are read.
+  package let egressCA: String?
   /// `cors.origins`: origins whose pages may call the contract in a browser; `*` stands for all.
   package let corsOrigins: [String]
   /// `log.level`.
@@ -240,12 +242,12 @@ package struct ServerConfiguration: Sendable {
     package let threshold: Int
     /// `similarity.limit`: the most documents that are told, and the most submissions.
     package let limit: Int
-  }
-
     /// `similarity.pending`: with how many other pending submissions, the newest, one is compared.
     package let pending: Int
     /// `similarity.pendingTime`: for how long those that are not known yet are read for one comparison.
     package let pendingTime: Duration
+  }
+
   /// How texts are cut.
   package struct Chunking: Sendable {
     /// `chunking.maximumTokens`: of a chunk, in the embedder's tokens.
