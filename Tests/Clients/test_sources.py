@@ -521,3 +521,70 @@ def test_a_bulk_import_whose_server_is_killed_goes_on_and_doubles_nothing(
     assert done["state"] == "JOB_STATE_INDEXED", done
     assert (done["collection"]["handedOn"], done["collection"]["indexedJobs"]) == (count, count), done
     assert documents(ada) == {f"papers#{number}": 1 for number in range(count)}
+
+
+def test_ingest_recognises_its_sources(place: Place, site: Site, tmp_path: Path) -> None:
+    place.environment["OPENTIER_EGRESS_ALLOW"] = site.address
+    place.environment["OPENTIER_COLLECTIONS_PACE"] = "0s"
+    site.page("/start", "The start tells of potoroos.", "/next")
+    site.page("/next", "Nobody asked for this page.")
+    site.pages["/old"] = (301, {"Location": "/start"}, "")
+    repository = Repository(tmp_path / "project")
+    repository.commit({"README.md": "It is about quokkas.\n", "main.swift": "func quokka() {}\n"})
+    (repository.folder / "draft.md").write_text("This is not committed.\n")
+    bare = tmp_path / "bare"
+    subprocess.run(["git", "clone", "--quiet", "--bare", repository.folder, bare], check=True, capture_output=True)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.md").write_text("A tells of wombats.\n")
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text('{"_id": "1", "text": "Line one."}\n{"_id": "2", "text": "Line two."}\n')
+    note = tmp_path / "note.txt"
+    note.write_text("A note tells of numbats.\n")
+    run = place(
+        "ingest", folder, lines, note, repository.folder, bare, f"{site.url}/start", f"{site.url}/old", "--json")
+    printed = [json.loads(line) for line in run.stdout.splitlines()]
+    taken = {line["source"] for line in printed if "source" in line}
+    assert taken == {f"file:{path}" for path in (f"{folder}/a.md", f"{lines}#1", f"{lines}#2", note)}
+    jobs = [line for line in printed if "collection" in line]
+    assert [job["state"] for job in jobs] == ["JOB_STATE_INDEXED"] * 4, jobs
+    assert f"{repository.folder}: a git repository" in run.stderr and "--files" in run.stderr
+    assert f"{site.url}/start: one page is read (--crawl" in run.stderr
+    assert site.asked("/next") == 0
+    found = json.loads(place("search", "quokka quokkas wombats numbats potoroos Line committed", "--limit", "50",
+                             "--json").stdout)
+    texts = {hit["text"].strip() for hit in found}
+    assert {"A tells of wombats.", "A note tells of numbats.", "It is about quokkas.", "Line one."} <= texts
+    assert any("potoroos" in text for text in texts) and not any("committed" in text for text in texts)
+
+    # As it lies there, with what is not committed.
+    run = place("ingest", "--files", repository.folder, "--json")
+    assert {json.loads(line)["source"] for line in run.stdout.splitlines()} == {
+        f"file:{repository.folder}/{name}" for name in ("README.md", "draft.md")}
+
+    # The site, with a depth.
+    run = place("ingest", "--crawl", f"{site.url}/start", "--depth", "1", "--limit", "5", "--json")
+    assert json.loads(run.stdout)["collection"]["found"] == 2 and site.asked("/next") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["docs.example.org/start"], 3, "an address begins with https://"),
+        (["ssh://git.example.org/a.git"], 2, "give a clone's path"),
+        (["ftp://example.org/a"], 2, "only http and https"),
+        (["https://elsewhere.example.org/a"], 1, "egress.allow"),
+        (["https://elsewhere.example.org/a.git"], 1, "egress.allow"),
+        (["http://elsewhere.example.org/a.git"], 2, "https"),
+        (["--depth", "2", "x.md"], 2, "--crawl"),
+        (["--crawl", "/"], 2, "the address of a site"),
+        (["--git", "--records", "x"], 2, "give one of"),
+        (["--files", "--reference", "v1", "x"], 2, "--reference"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_source_that_cannot_be_taken_is_told_why(
+    place: Place, arguments: list[str], status: int, words: str
+) -> None:
+    run = place("ingest", *arguments, status=status)
+    assert words in run.stderr.replace("\n", " ") and run.stdout == ""

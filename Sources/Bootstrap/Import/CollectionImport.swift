@@ -9,6 +9,11 @@ struct CollectionImport: Sendable {
     let title: String
     let content: SubmissionContent
     let uri: String
+
+    /// Whether it is a git repository.
+    var isRepository: Bool {
+      if case .repository = content { true } else { false }
+    }
   }
 
   let useCases: UseCases
