@@ -63,7 +63,7 @@ def test_a_picture_is_read_too(ada: Account) -> None:
 def test_where_it_is_off_or_the_program_is_missing_the_job_says_so(binary: Path, tmp_path: Path) -> None:
     path = tmp_path / "bin"
     path.mkdir()
-    for name in ("prlimit", "pdftotext", "pdfinfo", "pdftoppm"):
+    for name in ("prlimit", "pdftotext", "pdfinfo", "pdftoppm", "pdfimages"):
         program = shutil.which(name)
         assert program
         (path / name).symlink_to(program)

@@ -44,10 +44,12 @@ struct ScannedPage {
 
 extension FormatFixture {
   /// A PDF whose pages are pictures and nothing else, on sheets with a longer side of `side` points.
-  static func scannedPDF(_ pages: [ScannedPage], side: Int = 842) -> [UInt8] {
+  ///
+  /// - Parameter typed: pages, by their index, that have this text instead of their picture.
+  static func scannedPDF(_ pages: [ScannedPage], side: Int = 842, typed: [Int: String] = [:]) -> [UInt8] {
     var objects: [[UInt8]] = [Array("<</Type/Catalog/Pages 2 0 R>>".utf8), []]
     var kids: [String] = []
-    for page in pages {
+    for (index, page) in pages.enumerated() {
       let number = objects.count
       objects.append(
         Array(
@@ -55,13 +57,16 @@ extension FormatFixture {
           <</Type/XObject/Subtype/Image/Width \(page.width)/Height \(page.height)/ColorSpace/DeviceGray\
           /BitsPerComponent 8/Length \(page.pixels.count)>>stream\n
           """.utf8) + page.pixels + Array("\nendstream".utf8))
-      let content = "q \(side * page.width / page.height) 0 0 \(side) 0 0 cm /I Do Q"
+      let content =
+        typed[index].map { "BT /F 12 Tf 72 \(side - 72) Td (\($0)) Tj ET" }
+        ?? "q \(side * page.width / page.height) 0 0 \(side) 0 0 cm /I Do Q"
       objects.append(Array("<</Length \(content.utf8.count)>>stream\n\(content)\nendstream".utf8))
       let box = "0 0 \(side * page.width / page.height) \(side)"
       objects.append(
         Array(
           """
-          <</Type/Page/Parent 2 0 R/MediaBox[\(box)]/Resources<</XObject<</I \(number + 1) 0 R>>>>\
+          <</Type/Page/Parent 2 0 R/MediaBox[\(box)]/Resources<</XObject<</I \(number + 1) 0 R>>\
+          /Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>\
           /Contents \(number + 2) 0 R>>
           """.utf8))
       kids.append("\(objects.count) 0 R")

@@ -31,6 +31,26 @@ struct TextRecognition {
     #expect(try await extractText(bytes, ocr: Self.settings()).text == extractText(bytes).text)
   }
 
+  @Test("scanned pages among others are recognised where it is on, each under its number; the others stay as they are")
+  func mixed() async throws {
+    let scans = try await ScannedPage.pages([[], ["The numbat eats termites."], [], ["A quokka smiles."], []])
+    let typed = [0: "Typed by its author.", 2: "", 4: "Typed at the end."]
+    let bytes = FormatFixture.scannedPDF(scans, typed: typed)
+    let (text, _) = try await extractText(bytes, ocr: Self.settings())
+    #expect(
+      textBlocks(text).map(\.text) == [
+        "Typed by its author.", "The numbat eats termites.", "A quokka smiles.", "Typed at the end.",
+      ])
+    #expect(text.blocks.map { text.pages(of: $0.range)?.label } == ["p. 1", "p. 2", "p. 4", "p. 5"])
+    #expect(textBlocks(try await extractText(bytes).text).map(\.text) == ["Typed by its author.", "Typed at the end."])
+    // A page without text and picture counts for nothing: only two are to be recognised.
+    #expect(try await extractText(bytes, ocr: Self.settings { $0.maximumPages = 2 }).text == text)
+    #expect(
+      await extractionFailure { try await extractText(bytes, ocr: Self.settings { $0.maximumPages = 1 }) }
+        == .invalid(
+          "the PDF has scanned pages without text, such as page 2, 2 in all; OCR reads 1 at most: split the document"))
+  }
+
   @Test("a picture is read too, and all pages of a TIFF")
   func pictures() async throws {
     for (format, type) in [("-png", "image/png"), ("-jpeg", "image/jpeg")] {

@@ -6,7 +6,10 @@ import FoundationEssentials
 /// Recognises the text of scanned pages and of pictures with Tesseract, a page at a time, in processes of their own.
 struct TextRecogniser {
   /// What has to be on the `PATH`, with the Debian package that has it.
-  static let programs = [("prlimit", "util-linux"), ("pdftoppm", "poppler-utils"), ("tesseract", "tesseract-ocr")]
+  static let programs = [
+    ("prlimit", "util-linux"), ("pdftoppm", "poppler-utils"), ("pdfimages", "poppler-utils"),
+    ("tesseract", "tesseract-ocr"),
+  ]
   /// What pages are rendered at, in dots an inch: what Tesseract's models are made for.
   static let resolution = 300
   /// The longest side of a rendered page in pixels, which a larger sheet is scaled down to: 42 cm at ``resolution``.
@@ -27,21 +30,48 @@ struct TextRecogniser {
     guard pages.count <= settings.maximumPages else {
       throw .invalid("\(why), and \(pages.count) pages; OCR reads \(settings.maximumPages) at most: split the document")
     }
-    let text = try await withTimeLimit(settings.maximumTime) { () throws(ExtractionFailure) in
-      var text: [UInt8] = []
-      for (index, size) in pages.longerSides.enumerated() {
-        let image = try await rendered(bytes, page: index + 1, longerSide: size)
-        text += try await recognised(
-          image, "page \(index + 1)", time: settings.maximumPageTime, options: ["--dpi", "\(Self.resolution)"])
-        text.append(PageFurniture.pageBreak)
-        try limits.checkText(text.count)
-      }
-      return text
+    let numbers = Array(1...pages.count)
+    let texts = try await recognised(bytes, numbers, pages.longerSides)
+    return numbers.flatMap { (texts[$0] ?? []) + [PageFurniture.pageBreak] }
+  }
+
+  /// The text of some pages of a PDF, by their numbers.
+  ///
+  /// - Parameter numbers: counted from 1; at least one.
+  /// - Throws: as ``read(pdf:)``.
+  func read(pages numbers: [Int], of bytes: [UInt8]) async throws(ExtractionFailure) -> [Int: [UInt8]] {
+    let why = "the PDF has scanned pages without text, such as page \(numbers[0])"
+    try check(why)
+    guard numbers.count <= settings.maximumPages else {
+      throw .invalid("\(why), \(numbers.count) in all; OCR reads \(settings.maximumPages) at most: split the document")
     }
-    guard let text else {
+    let last = numbers.max() ?? 1
+    let pages = try await PDFInformation.pageSizes(of: bytes, upTo: last, limits: limits)
+    guard let pages, pages.count >= last else { throw .invalid("the PDF is broken: it cannot be read") }
+    return try await recognised(bytes, numbers, numbers.map { pages.longerSides[$0 - 1] })
+  }
+
+  /// The text of pages by their numbers, within the time for all of them.
+  private func recognised(
+    _ bytes: [UInt8], _ numbers: [Int], _ longerSides: [Double]
+  ) async throws(ExtractionFailure) -> [Int: [UInt8]] {
+    let texts = try await withTimeLimit(settings.maximumTime) { () throws(ExtractionFailure) in
+      var (texts, count): ([Int: [UInt8]], Int) = ([:], 0)
+      for (number, size) in zip(numbers, longerSides) {
+        let image = try await rendered(bytes, page: number, longerSide: size)
+        let text = try await recognised(
+          image, "page \(number)", time: settings.maximumPageTime, options: ["--dpi", "\(Self.resolution)"])
+        // What parts pages is no part of a page.
+        texts[number] = text.filter { $0 != PageFurniture.pageBreak }
+        count += text.count + 1
+        try limits.checkText(count)
+      }
+      return texts
+    }
+    guard let texts else {
       throw .invalid("recognising its text takes longer than \(settings.maximumTime): split the document")
     }
-    return text
+    return texts
   }
 
   /// The text of a picture; form feeds part the pages of a TIFF.

@@ -1,7 +1,7 @@
 import Application
 import Domain
 
-/// What poppler's `pdfinfo` says of a PDF.
+/// What poppler's `pdfinfo` and `pdfimages` say of a PDF.
 enum PDFInformation {
   /// How many pages there are, and the longer sides of those asked for, in points.
   struct PageSizes {
@@ -35,6 +35,25 @@ enum PDFInformation {
     }
     guard count > 0, sides.count == min(count, most) else { return nil }
     return PageSizes(count: count, longerSides: sides)
+  }
+
+  /// The numbers of the pages, of those asked for, on which there are pictures.
+  static func picturedPages(
+    of bytes: [UInt8], from first: Int, to last: Int, limits: ExtractionLimits
+  ) async throws(ExtractionFailure) -> Set<Int> {
+    let tool = ConfinedTool(
+      name: "pdfimages", package: "poppler-utils", time: limits.maximumPDFTime, memory: limits.maximumPDFMemory)
+    let output = try await tool.run(
+      ["-list", "-f", "\(first)", "-l", "\(last)", "-"], input: bytes, maximumOutput: 64 << 20)
+    guard output.isSuccess else { throw .invalid("the PDF is broken: its pictures cannot be listed") }
+    // "   1     0 image    1654  2339  gray …" below two lines of headings; a scan in black and white may be a stencil.
+    var pages: Set<Int> = []
+    for line in output.bytes.split(separator: UInt8(ascii: "\n")) {
+      let number = line.split(separator: UInt8(ascii: " "), maxSplits: 1).first
+      guard let number, let page = Int(String(decoding: number, as: UTF8.self)) else { continue }
+      pages.insert(page)
+    }
+    return pages
   }
 
   private static func lines(
