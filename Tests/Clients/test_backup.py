@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 import tarfile
 import threading
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from files import pdf
 from postgres import PRODUCTION, administrator, command, fresh_database, production
 from support import Account, Server, check_quotations
 from test_production import has_model
@@ -138,6 +140,39 @@ def test_what_was_backed_up_comes_back_the_same(make_place: Callable[[str], Plac
         assert signed_in.call("GET", f"/documents/{job['documentId']}")["document"]["revisionNumber"] == 2
         pending = before["submissions"]["submissions"][0]["id"]
         assert signed_in.ingest(pending)["state"] == "JOB_STATE_INDEXED"
+
+
+def test_the_pages_of_passages_and_citations_come_back(
+    make_place: Callable[[str], Place], unavailable: Callable[[str], None]
+) -> None:
+    if shutil.which("pdftotext") is None:
+        unavailable("not installed: pdftotext")
+    old, new = make_place("old"), make_place("new")
+    archive = old.folder / "backup.tar"
+    notes = [["Field notes", "The kowari hunts at night."], ["Field notes"], ["Field notes", "The numbat eats termites."]]
+
+    def places(account: Account, conversation: str) -> dict[str, Any]:
+        """The pages of hits, and of what an answer that is kept has cited."""
+        found = {word: account.search(word) for word in ("kowari", "numbat")}
+        return {"hits": found, "messages": account.messages(conversation)}
+
+    with serving(old) as server:
+        ada = administrator(server) if server.profile == "production" else server.sign_up("ada")
+        ada.ingest(ada.upload("notes.pdf", pdf(*notes), "application/pdf", title="Field notes"))
+        reply = ada.ask("What does the numbat eat?")
+        assert [citation["endPage"] for citation in reply.citations] == [3] * len(reply.citations) != []
+        before = places(ada, reply.started["conversationId"])
+        for word, page in (("kowari", 1), ("numbat", 3)):
+            assert before["hits"][word][0]["startPage"] <= page <= before["hits"][word][0]["endPage"]
+        assert before["messages"][-1]["citations"] == reply.citations
+        old("backup", archive)
+    new("restore", "--verify", archive)
+    with serving(new) as server:
+        again = ada.at(server)
+        assert places(again, reply.started["conversationId"]) == before
+        # An answer from what was restored names the pages as well.
+        assert [each["endPage"] for each in again.ask("What does the numbat eat?").citations] == [
+            each["endPage"] for each in reply.citations]
 
 
 def test_a_backup_is_of_one_moment_while_requests_go_on(make_place: Callable[[str], Place]) -> None:
