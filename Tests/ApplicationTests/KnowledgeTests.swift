@@ -192,10 +192,10 @@ struct KnowledgeTests {
     let world = TestWorld(hasEmbedder: false)
     let ada = try await world.signUp("ada")
     try await world.publish("Flutter is an instability.", by: ada)
-    #expect(try await world.useCases.embedMissing() == 0)
+    #expect(try await world.useCases.embedMissing(worker: "w") == .complete)
     world.hasEmbedder.isOn = true
-    #expect(try await world.useCases.embedMissing() == 1)
-    #expect(try await world.useCases.embedMissing() == 0)
+    #expect(try await world.useCases.embedMissing(worker: "w") == .embedded(1, model: "words"))
+    #expect(try await world.useCases.embedMissing(worker: "w") == .complete)
     let hits = try await world.useCases.search(SearchKnowledge.Query(text: "flutter", mode: .semantic), ada)
     #expect(hits.count == 1)
   }

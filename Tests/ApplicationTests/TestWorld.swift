@@ -19,7 +19,7 @@ struct TestWorld {
   init(
     models: [any LanguageModel] = [ScriptedModel(.reply(["From ", "what I read [1]."]))],
     extractor: any TextExtractor = WholeTextExtractor(), hasEmbedder: Bool = true, sharing other: TestWorld? = nil,
-    replyLog: (any ReplyLog)? = nil, reranker: (any Reranker)? = nil,
+    replyLog: (any ReplyLog)? = nil, reranker: (any Reranker)? = nil, embedders: Embedders? = nil,
     settings change: (inout UseCaseSettings) -> Void = { _ in }
   ) {
     replies = replyLog ?? other?.replies ?? InMemoryReplyLog()
@@ -30,6 +30,8 @@ struct TestWorld {
     let embedder = embedder
     let isThere = Switch(hasEmbedder)
     self.hasEmbedder = isThere
+    let scripted = CurrentEmbedder { isThere.isOn ? embedder : nil }
+    let embedders = embedders ?? Embedders(wanted: embedder.model.name, [embedder.model.name: scripted])
     let ids = Mutex<UInt64>(0)
     let box = CounterBox(ids)
     var world = World(
@@ -38,7 +40,7 @@ struct TestWorld {
       submissions: storage.submissions, documents: storage.documents, jobQueue: storage.jobQueue, jobs: storage.jobs,
       collections: storage.collections, passages: storage.passages, replies: replies, outbox: storage.outbox,
       models: LanguageModelRegistry(models: models, defaultName: models[0].name),
-      embedder: CurrentEmbedder { isThere.isOn ? embedder : nil }, counter: ApproximateTokenCounter(),
+      embedders: embedders, embeddingModels: storage.embeddingModels, counter: ApproximateTokenCounter(),
       extractor: extractor, fetcher: fetcher,
       sources: CollectionSources(
         sites: site, links: site, repositories: repository, reads: { !$0.hasSuffix(".png") }),
@@ -165,7 +167,7 @@ final class ScriptedFetcher: ContentFetcher {
 
 /// Embeds by hashing words, so that texts with common words are near each other; fails when told to.
 final class ScriptedEmbedder: Embedder {
-  let model = EmbeddingModel(name: "words", dimensions: 64, maximumTokens: 256)
+  let model: EmbeddingModel
   private struct State {
     var failure: EmbeddingFailure?
     var calls = 0
@@ -174,6 +176,7 @@ final class ScriptedEmbedder: Embedder {
   }
 
   private let state = Mutex(State())
+  init(_ name: String = "words") { model = EmbeddingModel(name: name, dimensions: 64, maximumTokens: 256) }
   var calls: Int { state.withLock { $0.calls } }
   /// Takes this long for each call.
   func delay(_ delay: Duration) { state.withLock { $0.delay = delay } }

@@ -85,11 +85,11 @@ package struct InMemoryPassageIndex: PassageIndex {
     try store.access { state in
       let rows = state.chunks.values.compactMap { row in
         state.revisions[row.revisionID].flatMap { revision in
-          revision.revision.supersededAt == nil && state.vectors[model]?[row.chunk.id] == nil
-            ? (row: row, revision: revision.revision) : nil
+          state.vectors[model]?[row.chunk.id] == nil ? (row: row, revision: revision.revision) : nil
         }
       }
-      let sorted = rows.sorted {
+      let current = rows.filter { $0.revision.supersededAt == nil }
+      let sorted = (current.isEmpty ? rows : current).sorted {
         ($0.revision.publishedAt, $0.revision.id, $0.row.chunk.ordinal)
           < ($1.revision.publishedAt, $1.revision.id, $1.row.chunk.ordinal)
       }

@@ -25,6 +25,8 @@ package struct InMemoryStorage: Sendable {
   package let collections: any CollectionLedger
   /// The chunks, for search.
   package let passages: any PassageIndex
+  /// Which model's vectors serve.
+  package let embeddingModels: any EmbeddingModelCatalog
   /// What happened, for those who follow it.
   package let outbox: any EventOutbox
 
@@ -41,6 +43,7 @@ package struct InMemoryStorage: Sendable {
     jobs = InMemoryJobRepository(store)
     collections = InMemoryCollectionLedger(store)
     passages = InMemoryPassageIndex(store)
+    embeddingModels = InMemoryEmbeddingModelCatalog(store)
     outbox = InMemoryEventOutbox(store)
   }
 }

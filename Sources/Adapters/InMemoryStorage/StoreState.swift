@@ -20,6 +20,8 @@ struct StoreState: Sendable {
   var revisions: [RevisionID: RevisionRow] = [:]
   var chunks: [ChunkID: ChunkRow] = [:]
   var vectors: [String: [ChunkID: Embedding]] = [:]
+  /// The model whose vectors serve.
+  var servingModel: ServingModel?
   /// The width of each model's vectors, as the first ones had it.
   var dimensions: [String: Int] = [:]
 

@@ -24,6 +24,8 @@ package struct PostgresStorage: Sendable {
   package let collections: any CollectionLedger
   /// The chunks, for search.
   package let passages: any PassageIndex
+  /// Which model's vectors serve.
+  package let embeddingModels: any EmbeddingModelCatalog
   /// The answers that are being written, and the events of those that can be taken up.
   package let replies: any ReplyLog
   /// The events, for whoever hands them on.
@@ -50,6 +52,7 @@ package struct PostgresStorage: Sendable {
     jobs = PostgresJobRepository(database)
     collections = PostgresCollectionLedger(database)
     passages = PostgresPassageIndex(database, settings: search)
+    embeddingModels = PostgresEmbeddingModelCatalog(database)
     replies = PostgresReplyLog(database)
     outbox = PostgresEventOutbox(database)
     do throws(StorageFailure) {

@@ -136,23 +136,8 @@ package struct SQLitePassageIndex: PassageIndex {
   ) async throws(StorageFailure) -> UnembeddedPassages? {
     guard limit > 0 else { return nil }
     return try await database.read { db in
-      // In this order, the first rows are found without looking at the others.
-      let gaps = """
-        FROM document_revisions AS r CROSS JOIN document_chunks AS c ON c.revision_row_id = r.row_id
-        \(Passage.people)
-        WHERE r.superseded_at IS NULL AND NOT EXISTS (
-          SELECT 1 FROM chunk_vectors AS v JOIN embedding_models AS m ON m.row_id = v.model_row_id
-          WHERE v.chunk_row_id = c.row_id AND m.name = :model)
-        """
-      let order = "ORDER BY r.published_at, r.id, c.ordinal"
-      let oldest = try Row.fetchOne(
-        db, sql: "SELECT r.organization_id \(gaps) \(order) LIMIT 1", arguments: ["model": model.sql])
-      guard let tenant = try oldest?.id("organization_id", of: Organization.self) else { return nil }
-      let passages = try Row.fetchAll(
-        db, sql: "SELECT \(Passage.columns) \(gaps) AND r.organization_id = :tenant \(order) LIMIT :limit",
-        arguments: ["model": model.sql, "tenant": tenant.sql, "limit": limit]
-      ).map(Passage.init(row:))
-      return UnembeddedPassages(organizationID: tenant, passages: passages)
+      try db.unembedded(by: model, "r.superseded_at IS NULL", limit: limit)
+        ?? db.unembedded(by: model, "r.superseded_at IS NOT NULL", limit: limit)
     }
   }
 
@@ -178,6 +163,27 @@ package struct SQLitePassageIndex: PassageIndex {
 }
 
 extension Database {
+  /// The oldest chunks without a vector among the revisions `r` of one age.
+  fileprivate func unembedded(by model: String, _ age: String, limit: Int) throws -> UnembeddedPassages? {
+    // In this order, the first rows are found without looking at the others.
+    let gaps = """
+      FROM document_revisions AS r CROSS JOIN document_chunks AS c ON c.revision_row_id = r.row_id
+      \(Passage.people)
+      WHERE \(age) AND NOT EXISTS (
+        SELECT 1 FROM chunk_vectors AS v JOIN embedding_models AS m ON m.row_id = v.model_row_id
+        WHERE v.chunk_row_id = c.row_id AND m.name = :model)
+      """
+    let order = "ORDER BY r.published_at, r.id, c.ordinal"
+    let oldest = try Row.fetchOne(
+      self, sql: "SELECT r.organization_id \(gaps) \(order) LIMIT 1", arguments: ["model": model.sql])
+    guard let tenant = try oldest?.id("organization_id", of: Organization.self) else { return nil }
+    let passages = try Row.fetchAll(
+      self, sql: "SELECT \(Passage.columns) \(gaps) AND r.organization_id = :tenant \(order) LIMIT :limit",
+      arguments: ["model": model.sql, "tenant": tenant.sql, "limit": limit]
+    ).map(Passage.init(row:))
+    return UnembeddedPassages(organizationID: tenant, passages: passages)
+  }
+
   /// A tenant's chunks by their rows; those that are gone are left out.
   fileprivate func rows(
     ofChunks ids: [ChunkID], in organization: OrganizationID

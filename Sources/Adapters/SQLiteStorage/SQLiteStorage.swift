@@ -25,6 +25,8 @@ package struct SQLiteStorage: Sendable {
   package let collections: any CollectionLedger
   /// The chunks, for search.
   package let passages: any PassageIndex
+  /// Which model's vectors serve.
+  package let embeddingModels: any EmbeddingModelCatalog
   /// What happened, for those who follow it.
   package let outbox: any EventOutbox
 
@@ -61,6 +63,7 @@ package struct SQLiteStorage: Sendable {
     jobs = SQLiteJobRepository(database)
     collections = SQLiteCollectionLedger(database)
     passages = SQLitePassageIndex(database, vectors: vectors)
+    embeddingModels = SQLiteEmbeddingModelCatalog(database, vectors: vectors)
     outbox = SQLiteEventOutbox(database)
   }
 

@@ -21,6 +21,9 @@ final class VectorIndex: Sendable {
     }
   }
 
+  /// Frees the memory of a model that nobody searches for; a search for it loads it anew.
+  func forget(_ model: String) { models.withLock { $0[model] = nil } }
+
   /// Loads what is missing of a model; `nil` when there are no vectors of it at all.
   func synchronize(_ name: String, with db: Database) throws -> LoadedModel? {
     let loaded: LoadedModel

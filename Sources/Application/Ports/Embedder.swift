@@ -10,6 +10,14 @@ package enum EmbeddingFailure: Error, Hashable, Sendable {
   case cancelled
 }
 
+/// What a text is embedded as: some models want to be told.
+package enum EmbeddingPurpose: Hashable, Sendable {
+  /// What is looked for.
+  case question
+  /// What is found.
+  case passage
+}
+
 /// Turns texts into vectors.
 package protocol Embedder: Sendable {
   /// The model's name, width and input limit; chunks remember the name.
@@ -17,4 +25,14 @@ package protocol Embedder: Sendable {
 
   /// Unit-length vectors, one per text and in its order. Texts longer than the model's limit are cut.
   func embed(_ texts: [String]) async throws(EmbeddingFailure) -> [Embedding]
+
+  /// The same, of texts that have a part in a search.
+  func embed(_ texts: [String], as purpose: EmbeddingPurpose) async throws(EmbeddingFailure) -> [Embedding]
+}
+
+extension Embedder {
+  /// Most models embed a text in the same way whatever it is for.
+  package func embed(
+    _ texts: [String], as purpose: EmbeddingPurpose
+  ) async throws(EmbeddingFailure) -> [Embedding] { try await embed(texts) }
 }

@@ -49,8 +49,8 @@ package protocol PassageIndex: Sendable {
     _ ids: [ChunkID], in organization: OrganizationID
   ) async throws(StorageFailure) -> [Passage]
 
-  /// Chunks of current revisions without a vector of the model, those of one tenant, oldest first; the tenant is the
-  /// one of the oldest such chunk.
+  /// Chunks without a vector of the model, those of one tenant, oldest first; the tenant is the one of the oldest such
+  /// chunk. Those of former revisions come once no current one lacks any.
   ///
   /// - Parameter limit: how many at most; none below 1.
   /// - Returns: `nil` when no tenant has any.

@@ -115,6 +115,8 @@ package struct IntelligenceUseCases: Sendable {
   package let ingestNext: IngestNextJob
   /// Makes missing vectors.
   package let embedMissing: EmbedMissing
+  /// Tells which models have vectors, and removes those that are of no use any more.
+  package let embeddingModels: ManageEmbeddingModels
   /// Finds what a submission is like.
   package let findSimilar: FindSimilar
   /// Wakes the workers.
@@ -130,8 +132,8 @@ package struct IntelligenceUseCases: Sendable {
     signal = Signal()
     activeReplies = ActiveReplies()
     search = SearchKnowledge(
-      index: world.passages, embedder: world.embedder, reranker: world.reranker, settings: settings.search)
-    embedTexts = EmbedTexts(embedder: world.embedder)
+      index: world.passages, embedder: world.embedders.current, reranker: world.reranker, settings: settings.search)
+    embedTexts = EmbedTexts(embedder: world.embedders.current)
     evaluate = EvaluateRetrieval(search: search)
     let replySignals = ReplySignals()
     desk = ReplyDesk(
@@ -150,14 +152,16 @@ package struct IntelligenceUseCases: Sendable {
     ingestNext = IngestNextJob(
       collect: RunCollection(world, settings, signal: signal), queue: world.jobQueue, submissions: world.submissions,
       extractor: world.extractor, fetcher: world.fetcher,
-      chunker: settings.chunker, counter: world.counter, embedder: world.embedder, secrets: world.secrets,
+      chunker: settings.chunker, counter: world.counter, embedder: world.embedders.forPassages, secrets: world.secrets,
       stages: IngestionStages(settings.ingestion), settings: settings.ingestion, makeID: makeID, clock: clock)
     findSimilar = FindSimilar(
       submissions: world.submissions, documents: world.documents, index: world.passages, extractor: world.extractor,
       room: StageGate(capacity: settings.similarity.concurrent),
       // Those of four comparisons of different tenants.
       sketches: PendingSketches(capacity: 4 * settings.similarity.pending), settings: settings.similarity)
-    embedMissing = EmbedMissing(index: world.passages, embedder: world.embedder)
+    embedMissing = EmbedMissing(
+      index: world.passages, catalog: world.embeddingModels, embedders: world.embedders, clock: clock)
+    embeddingModels = ManageEmbeddingModels(catalog: world.embeddingModels, embedders: world.embedders)
   }
 }
 

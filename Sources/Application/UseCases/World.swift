@@ -28,8 +28,10 @@ package struct World: Sendable {
   package var outbox: any EventOutbox
   /// The language models.
   package var models: LanguageModelRegistry
-  /// The embedder of the moment.
-  package var embedder: CurrentEmbedder
+  /// The embedders, and which of them serves.
+  package var embedders: Embedders
+  /// Which model's vectors serve, and what vectors there are.
+  package var embeddingModels: any EmbeddingModelCatalog
   /// Judges passages anew, where there is one.
   package var reranker: (any Reranker)?
   /// Measures text for chunks and budgets.
@@ -56,8 +58,8 @@ package struct World: Sendable {
     submissions: any SubmissionRepository, documents: any DocumentRepository, jobQueue: any JobQueue,
     jobs: any JobRepository, collections: any CollectionLedger, passages: any PassageIndex, replies: any ReplyLog,
     outbox: any EventOutbox,
-    models: LanguageModelRegistry, embedder: CurrentEmbedder, counter: any TokenCounter, extractor: any TextExtractor,
-    fetcher: any ContentFetcher, sources: CollectionSources,
+    models: LanguageModelRegistry, embedders: Embedders, embeddingModels: any EmbeddingModelCatalog,
+    counter: any TokenCounter, extractor: any TextExtractor, fetcher: any ContentFetcher, sources: CollectionSources,
     hasher: any PasswordHasher, secrets: any SecretGenerator, makeID: IDGenerator, clock: WallClock
   ) {
     self.users = users
@@ -73,7 +75,8 @@ package struct World: Sendable {
     self.replies = replies
     self.outbox = outbox
     self.models = models
-    self.embedder = embedder
+    self.embedders = embedders
+    self.embeddingModels = embeddingModels
     self.counter = counter
     self.extractor = extractor
     self.fetcher = fetcher
@@ -165,8 +168,10 @@ package struct IntelligenceWorld: Sendable {
   package var replies: any ReplyLog
   /// The language models.
   package var models: LanguageModelRegistry
-  /// The embedder of the moment.
-  package var embedder: CurrentEmbedder
+  /// The embedders, and which of them serves.
+  package var embedders: Embedders
+  /// Which model's vectors serve, and what vectors there are.
+  package var embeddingModels: any EmbeddingModelCatalog
   /// Judges passages anew, where there is one.
   package var reranker: (any Reranker)?
   /// Measures text for chunks and budgets.
@@ -189,7 +194,7 @@ package struct IntelligenceWorld: Sendable {
     conversations: any ConversationRepository, memories: any MemoryRepository, submissions: any SubmissionRepository,
     documents: any DocumentRepository, jobQueue: any JobQueue, collections: any CollectionLedger,
     passages: any PassageIndex, replies: any ReplyLog,
-    models: LanguageModelRegistry, embedder: CurrentEmbedder,
+    models: LanguageModelRegistry, embedders: Embedders, embeddingModels: any EmbeddingModelCatalog,
     counter: any TokenCounter,
     extractor: any TextExtractor, fetcher: any ContentFetcher, sources: CollectionSources, secrets: any SecretGenerator,
     makeID: IDGenerator,
@@ -204,7 +209,8 @@ package struct IntelligenceWorld: Sendable {
     self.passages = passages
     self.replies = replies
     self.models = models
-    self.embedder = embedder
+    self.embedders = embedders
+    self.embeddingModels = embeddingModels
     self.counter = counter
     self.extractor = extractor
     self.fetcher = fetcher
@@ -221,7 +227,8 @@ extension World {
     var world = IntelligenceWorld(
       conversations: conversations, memories: memories, submissions: submissions, documents: documents,
       jobQueue: jobQueue, collections: collections, passages: passages, replies: replies, models: models,
-      embedder: embedder, counter: counter, extractor: extractor, fetcher: fetcher, sources: sources, secrets: secrets,
+      embedders: embedders, embeddingModels: embeddingModels, counter: counter, extractor: extractor, fetcher: fetcher,
+      sources: sources, secrets: secrets,
       makeID: makeID,
       clock: clock)
     world.reranker = reranker

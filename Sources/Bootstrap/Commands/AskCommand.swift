@@ -14,6 +14,7 @@ struct AskCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await Assembly.run(try common.configuration(), loadingEmbedder: true) { assembly in
+      assembly.warnIfNoEmbedder(terminal)
       let caller = try await assembly.operatorPrincipal()
       let command = StreamChat.Command(message: question.joined(separator: " "), model: model)
       let isJSON = common.json

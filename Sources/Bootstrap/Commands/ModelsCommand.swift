@@ -98,10 +98,17 @@ struct ModelsCommand: AsyncParsableCommand {
       }
       let folder = configuration.embedding.modelDirectory
       let isThere = ModelFetcher().missing(in: folder, checksums: false).isEmpty
+      let embedding = configuration.embedding
       rows.append(
         Row(
-          name: "all-MiniLM-L6-v2", kind: "embedding", detail: isThere ? folder : "missing; run: opentier models fetch",
-          isDefault: isThere))
+          name: ServerConfiguration.Embedding.builtIn, kind: "embedding",
+          detail: isThere ? folder : "missing; run: opentier models fetch",
+          isDefault: isThere && embedding.model == ServerConfiguration.Embedding.builtIn))
+      rows += embedding.endpoints.map {
+        Row(
+          name: $0.name, kind: "embedding", detail: "\($0.model), \($0.dimensions) dimensions, at \($0.baseURL)",
+          isDefault: embedding.model == $0.name)
+      }
       if common.json {
         let items = rows.map { row in
           JSONText.object(raw: [

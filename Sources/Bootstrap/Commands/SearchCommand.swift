@@ -15,6 +15,7 @@ struct SearchCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await Assembly.run(try common.configuration(), loadingEmbedder: mode != .lexical) { assembly in
+      if mode != .lexical { assembly.warnIfNoEmbedder(terminal) }
       let caller = try await assembly.operatorPrincipal()
       let query = SearchKnowledge.Query(text: query.joined(separator: " "), mode: mode, limit: limit)
       let hits: [SearchHit]

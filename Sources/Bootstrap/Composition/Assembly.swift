@@ -20,6 +20,7 @@ struct Assembly: Sendable {
   let useCases: UseCases
   let world: World
   let embedder: EmbedderSlot
+  let embedders: Embedders
   let storage: Storage
   /// The world's extractor.
   let extractions: RememberedExtractions
@@ -41,9 +42,11 @@ struct Assembly: Sendable {
     do {
       let policy = try EgressPolicy(allow: configuration.egressAllowed)
       let providers = try configuration.models.targets.map { try Providers.make($0, logger: logger) }
-      let slot = CurrentEmbedder { embedder.embedder }
-      let extractive = ExtractiveLanguageModel(embedder: slot, counter: embedder)
+      // It compares sentences with the model in this process, whatever searches use: no call elsewhere is worth it.
+      let extractive = ExtractiveLanguageModel(embedder: CurrentEmbedder { embedder.embedder }, counter: embedder)
       let clock = WallClock.system
+      let embedders = try await embedders(
+        configuration.embedding, builtIn: embedder, storage.embeddingModels, clock, client: client, logger: logger)
       let secrets = SystemSecretGenerator()
       let extractor = StandardTextExtractor(configuration)
       let extractions = RememberedExtractions(extractor, secrets: secrets)
@@ -55,7 +58,8 @@ struct Assembly: Sendable {
         jobQueue: ObservedJobQueue(queue: storage.jobQueue, logger: logger), jobs: storage.jobs,
         collections: storage.collections, passages: storage.passages, replies: storage.replies, outbox: storage.outbox,
         models: Providers.registry(configuration.models, builtIn: extractive, providers: providers),
-        embedder: slot, counter: embedder, extractor: extractions, fetcher: fetcher,
+        embedders: embedders, embeddingModels: storage.embeddingModels, counter: embedder, extractor: extractions,
+        fetcher: fetcher,
         sources: sources(configuration, fetcher, extractor),
         hasher: try hasher(configuration),
         secrets: secrets, makeID: .uuidVersion7(clock: clock), clock: clock)
@@ -64,13 +68,36 @@ struct Assembly: Sendable {
       }
       return Assembly(
         configuration: configuration, useCases: UseCases(world, settings(configuration)), world: world,
-        embedder: embedder, storage: storage, extractions: extractions, client: client, providers: providers)
+        embedder: embedder, embedders: embedders, storage: storage, extractions: extractions, client: client,
+        providers: providers)
     } catch {
       // The failure that led here is what counts.
       try? await client.shutdown()
       try? await storage.close()
       throw CommandFailure(.usage, "\(error)")
     }
+  }
+
+  /// The embedders of the configuration, with the one in service that storage names. Where it names none yet, the wanted
+  /// one serves from the first document on.
+  private static func embedders(
+    _ configuration: ServerConfiguration.Embedding, builtIn: EmbedderSlot, _ catalog: any EmbeddingModelCatalog,
+    _ clock: WallClock, client: HTTPClient, logger: Logger
+  ) async throws -> Embedders {
+    var known = [ServerConfiguration.Embedding.builtIn: CurrentEmbedder { builtIn.embedder }]
+    var wanted = ServerConfiguration.Embedding.builtIn
+    for endpoint in configuration.endpoints {
+      let embedder = try Providers.embedder(endpoint, client: client, logger: logger)
+      let name = embedder.model.name
+      guard known[name] == nil else {
+        throw CommandFailure(.usage, "two of embedding.endpoints make the same vectors, of the model \(name)")
+      }
+      known[name] = CurrentEmbedder { embedder }
+      if endpoint.name == configuration.model { wanted = name }
+    }
+    let embedders = Embedders(wanted: wanted, known)
+    try await embedders.refresh(from: catalog, at: clock.now())
+    return embedders
   }
 
   private static func sources(
@@ -192,8 +219,13 @@ struct Assembly: Sendable {
 
   /// Tells the person when search will find by words alone.
   func warnIfNoEmbedder(_ terminal: Terminal) {
-    if case .absent(let reason) = embedder.current {
+    guard embedders.current() == nil else { return }
+    if embedders.serving == ServerConfiguration.Embedding.builtIn, case .absent(let reason) = embedder.current {
       terminal.message("warning: no embedding model, so search will find by words alone: \(reason)")
+    } else if !embedders.knows(embedders.serving) {
+      terminal.message(
+        "warning: the vectors are of the model \(embedders.serving), which embedding.endpoints does not name, so search "
+          + "will find by words alone until a server has embedded all passages with \(embedders.wanted)")
     }
   }
 

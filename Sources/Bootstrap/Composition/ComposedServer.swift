@@ -23,7 +23,7 @@ struct ComposedServer {
   ) async throws -> ComposedServer {
     let assembly = try await Assembly.open(configuration, isServer: true, logger: logger)
     let wires = Gateway(configuration, version: Version.current, logger: logger).wires(
-      assembly.useCases.gateway, readiness: [Readiness.check(assembly.storage), Readiness.check(assembly.embedder)],
+      assembly.useCases.gateway, readiness: readiness(assembly),
       metricsText: text(of: metrics, assembly, logger), onHTTP: announcement.http, onGRPC: announcement.grpc)
     return ComposedServer(
       services: housekeeping(assembly.storage, assembly.world.clock, configuration, logger)
@@ -54,7 +54,7 @@ struct ComposedServer {
     _ configuration: ServerConfiguration, metrics: PrometheusRegistry, _ announcement: Announcement, logger: Logger
   ) async throws -> ComposedServer {
     let assembly = try await Assembly.open(configuration, isServer: true, logger: logger)
-    let readiness = [Readiness.check(assembly.storage), Readiness.check(assembly.embedder)]
+    let readiness = readiness(assembly)
     let probes = HTTPService(
       configuration: HTTPConfiguration(configuration, version: Version.current), readiness: readiness,
       metricsText: text(of: metrics, assembly, logger), logger: logger, onListening: announcement.http)
@@ -76,6 +76,10 @@ struct ComposedServer {
     }
   }
 
+  private static func readiness(_ assembly: Assembly) -> [ReadinessCheck] {
+    [Readiness.check(assembly.storage), Readiness.check(assembly.embedders, assembly.embedder)]
+  }
+
   /// What every deployment's public half does besides: removing what is over.
   private static func housekeeping(
     _ storage: Storage, _ clock: WallClock, _ configuration: ServerConfiguration, _ logger: Logger
@@ -91,7 +95,8 @@ struct ComposedServer {
   private static func background(_ assembly: Assembly, _ logger: Logger) -> [any Service] {
     let replies = ReplyService(desk: assembly.useCases.desk, logger: logger)
     let workers = IngestionWorkers(
-      useCases: assembly.useCases.intelligence, embedder: assembly.embedder, warm: assembly.storage.warm,
+      useCases: assembly.useCases.intelligence, embedders: assembly.embedders, builtIn: assembly.embedder,
+      warm: assembly.storage.warm,
       count: assembly.configuration.ingestion.workers, name: "\(ProcessInfo.processInfo.hostName)-\(getpid())",
       logger: logger)
     guard let listener = assembly.storage.listener else { return [workers, replies] }

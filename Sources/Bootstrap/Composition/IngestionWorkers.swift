@@ -3,6 +3,7 @@ import Domain
 import Embeddings
 import Logging
 import ServiceLifecycle
+import Settings
 
 /// Works on ingestion jobs until the server stops.
 struct IngestionWorkers: Service {
@@ -11,11 +12,15 @@ struct IngestionWorkers: Service {
   /// How often chunks without a vector are looked for: another process may have ingested without the model. Looking
   /// reads an index entry per chunk.
   static let gapInterval: Duration = .seconds(60)
+  /// How often the log tells how far the making of vectors is.
+  static let reportInterval: Duration = .seconds(60)
   /// How long it waits when storage does not answer.
   static let failureDelay: Duration = .seconds(2)
 
   let useCases: IntelligenceUseCases
-  let embedder: EmbedderSlot
+  let embedders: Embedders
+  /// The model in this process.
+  let builtIn: EmbedderSlot
   /// Loads a model's vectors, so that the first search does not.
   let warm: @Sendable (_ model: String) async throws -> Void
   let count: Int
@@ -37,7 +42,7 @@ struct IngestionWorkers: Service {
   }
 
   private func loadEmbedder() async {
-    switch await embedder.load() {
+    switch await builtIn.load() {
     case .ready(let embedder):
       let model = embedder.model.name
       if let fault = embedder.arithmeticFault {
@@ -45,25 +50,39 @@ struct IngestionWorkers: Service {
       }
       logger.info(
         "the embedding model is loaded", metadata: ["model": "\(model)", "arithmetic": "\(embedder.arithmetic)"])
-      do { try await warm(model) } catch {
-        logger.warning("the vectors were not loaded ahead", metadata: ["reason": "\(error)"])
-      }
-    case .absent(let reason):
+    case .absent(let reason) where embedders.serving == ServerConfiguration.Embedding.builtIn:
       logger.warning("no embedding model: search finds by words alone", metadata: ["reason": "\(reason)"])
+    case .absent(let reason):
+      logger.info("the embedding model of this process is not there", metadata: ["reason": "\(reason)"])
     case .idle, .loading: break
+    }
+    let (serving, wanted) = (embedders.serving, embedders.wanted)
+    if !embedders.knows(serving) {
+      logger.warning(
+        "the model of the vectors is not configured any more: search finds by words alone until another serves",
+        metadata: ["model": "\(serving)", "wanted": "\(wanted)"])
+    }
+    if serving != wanted {
+      logger.notice(
+        "passages are embedded anew; the former vectors serve meanwhile",
+        metadata: ["model": "\(wanted)", "serving": "\(serving)"])
+    }
+    if embedders.current() != nil { await loadVectors(of: serving) }
+  }
+
+  private func loadVectors(of model: String) async {
+    do { try await warm(model) } catch {
+      logger.warning("the vectors were not loaded ahead", metadata: ["reason": "\(error)"])
     }
   }
 
   private func work(_ worker: String, fillsGaps: Bool) async {
-    var nextGapCheck = ContinuousClock.now
+    var gaps = GapFilling()
     while !Task.isCancelled {
       let generation = useCases.signal.generation
       do throws(UseCaseFailure) {
         if try await useCases.ingestNext(worker: worker) { continue }
-        if fillsGaps, ContinuousClock.now >= nextGapCheck {
-          if try await useCases.embedMissing() > 0 { continue }
-          nextGapCheck = .now + Self.gapInterval
-        }
+        if fillsGaps, try await fillGaps(worker, &gaps) { continue }
       } catch {
         if error == .cancelled { return }
         logger.error("an ingestion worker cannot go on", metadata: ["worker": "\(worker)", "reason": "\(error)"])
@@ -71,6 +90,47 @@ struct IngestionWorkers: Service {
         continue
       }
       await useCases.signal.wait(since: generation, upTo: Self.pollInterval)
+    }
+  }
+
+  /// When to look for missing vectors again, and how many were made since the log last told of it.
+  private struct GapFilling {
+    var nextCheck = ContinuousClock.now
+    var made = 0
+    var nextReport = ContinuousClock.now + IngestionWorkers.reportInterval
+  }
+
+  /// Makes some of the missing vectors when it is time.
+  ///
+  /// - Returns: whether there may be more to make at once.
+  private func fillGaps(_ worker: String, _ gaps: inout GapFilling) async throws(UseCaseFailure) -> Bool {
+    guard ContinuousClock.now >= gaps.nextCheck else { return false }
+    let outcome: EmbedMissing.Outcome
+    do throws(UseCaseFailure) { outcome = try await useCases.embedMissing(worker: worker) } catch {
+      // Documents do not wait for an embedder that is away.
+      gaps.nextCheck = .now + Self.gapInterval / 4
+      throw error
+    }
+    switch outcome {
+    case .embedded(let count, let model):
+      gaps.made += count
+      if ContinuousClock.now >= gaps.nextReport {
+        logger.info("vectors were made", metadata: ["model": "\(model)", "passages": "\(gaps.made)"])
+        gaps.made = 0
+        gaps.nextReport = .now + Self.reportInterval
+      }
+      return true
+    case .serves(let model, let former):
+      logger.notice(
+        "all passages are embedded anew: another model serves", metadata: ["model": "\(model)", "former": "\(former)"])
+      await loadVectors(of: model)
+      return true
+    case .complete:
+      gaps.nextCheck = .now + Self.gapInterval
+      return false
+    case .othersTurn:
+      gaps.nextCheck = .now + Self.gapInterval / 4
+      return false
     }
   }
 }

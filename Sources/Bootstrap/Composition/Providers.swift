@@ -52,7 +52,8 @@ enum Providers {
       }
     return try HTTPLanguageModel(
       HTTPLanguageModel.Configuration(
-        name: target.name, dialect: dialect, baseURL: target.baseURL, model: target.model, keys: try keys(target),
+        name: target.name, dialect: dialect, baseURL: target.baseURL, model: target.model,
+        keys: try keys(target.key, of: target.name, in: "models"),
         timeouts: timeouts),
       logger: logger)
   }
@@ -72,16 +73,34 @@ enum Providers {
       client: client, logger: logger)
   }
 
-  private static func keys(_ target: ModelTarget) throws -> any ProviderKeySource {
-    switch target.key {
+  /// The client of an embedding model.
+  static func embedder(
+    _ endpoint: EmbeddingEndpoint, client: HTTPClient, logger: Logger
+  ) throws -> HTTPEmbedder {
+    var configuration = HTTPEmbedder.Configuration(
+      baseURL: endpoint.baseURL, model: endpoint.model, dimensions: endpoint.dimensions)
+    configuration.asksForDimensions = endpoint.shorten
+    configuration.questionPrefix = endpoint.questionPrefix
+    configuration.passagePrefix = endpoint.passagePrefix
+    configuration.keys = try keys(endpoint.key, of: endpoint.name, in: "embedding.endpoints")
+    configuration.timeout = .milliseconds(Int64(endpoint.timeout / .milliseconds(1)))
+    configuration.maximumTexts = endpoint.batchSize
+    configuration.maximumAttempts = endpoint.attempts
+    return HTTPEmbedder(configuration, client: client, logger: logger)
+  }
+
+  private static func keys(
+    _ key: ModelTarget.Key, of name: String, in section: String
+  ) throws -> any ProviderKeySource {
+    switch key {
     case .none: return FixedKey(nil)
     case .fixed(let secret):
       guard let key = ProviderKey(secret.reveal()) else {
-        throw CommandFailure(.usage, "models.\(target.name).apiKey holds a character that no key has")
+        throw CommandFailure(.usage, "\(section).\(name).apiKey holds a character that no key has")
       }
       return FixedKey(key)
-    case .file(let path): return KeyFile(path: path, model: target.name)
-    case .command(let words): return KeyCommand(words, model: target.name)
+    case .file(let path): return KeyFile(path: path, model: name)
+    case .command(let words): return KeyCommand(words, model: name)
     }
   }
 }

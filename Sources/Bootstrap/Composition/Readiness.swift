@@ -24,13 +24,18 @@ enum Readiness {
     }
   }
 
-  /// Whether there is an embedding model.
-  static func check(_ embedder: EmbedderSlot) -> ReadinessCheck {
+  /// Whether there is a model to embed questions with.
+  static func check(_ embedders: Embedders, _ builtIn: EmbedderSlot) -> ReadinessCheck {
     ReadinessCheck("embedder") {
-      switch embedder.current {
-      case .ready(let embedder): (.ok, embedder.model.name)
-      case .absent(let reason): (.degraded, "search finds by words alone: \(reason)")
-      case .idle, .loading: (.degraded, "the model is being loaded")
+      let serving = embedders.serving
+      let change = serving == embedders.wanted ? "" : "; passages are being embedded with \(embedders.wanted)"
+      if embedders.current() != nil { return (.ok, serving + change) }
+      guard embedders.knows(serving) else {
+        return (.degraded, "search finds by words alone: the model \(serving) is not configured any more\(change)")
+      }
+      return switch builtIn.current {
+      case .absent(let reason): (.degraded, "search finds by words alone: \(reason)\(change)")
+      case .ready, .idle, .loading: (.degraded, "the model is being loaded")
       }
     }
   }

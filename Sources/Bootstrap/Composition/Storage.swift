@@ -17,6 +17,7 @@ struct Storage: Sendable {
   let jobs: any JobRepository
   let collections: any CollectionLedger
   let passages: any PassageIndex
+  let embeddingModels: any EmbeddingModelCatalog
   let replies: any ReplyLog
   let outbox: any EventOutbox
   /// Whether it answers.
@@ -58,6 +59,7 @@ struct Storage: Sendable {
     jobs = storage.jobs
     collections = storage.collections
     passages = storage.passages
+    embeddingModels = storage.embeddingModels
     replies = InMemoryReplyLog()
     outbox = storage.outbox
     check = {}
@@ -77,6 +79,7 @@ struct Storage: Sendable {
     jobs = storage.jobs
     collections = storage.collections
     passages = storage.passages
+    embeddingModels = storage.embeddingModels
     replies = InMemoryReplyLog()
     outbox = storage.outbox
     check = { try await storage.checkConnection() }
@@ -96,6 +99,7 @@ struct Storage: Sendable {
     jobs = storage.jobs
     collections = storage.collections
     passages = storage.passages
+    embeddingModels = storage.embeddingModels
     replies = storage.replies
     outbox = storage.outbox
     check = { try await storage.checkConnection() }

@@ -257,6 +257,12 @@ extension ServerConfiguration.Embedding {
       default: inputs.joined(cache, "opentier/models/all-MiniLM-L6-v2")
     )
     arithmetic = try reader.value("embedding.arithmetic", .choice, default: .auto)
+    let endpoints = try Self.endpoints(&reader)
+    self.endpoints = endpoints
+    let names = [Self.builtIn] + endpoints.map(\.name)
+    model = try reader.value(
+      "embedding.model", .text("one of the embedding models: " + names.joined(separator: ", ")) { names.contains($0) },
+      default: Self.builtIn)
   }
 }
 

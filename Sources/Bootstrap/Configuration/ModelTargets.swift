@@ -174,7 +174,7 @@ extension ModelTarget {
   }
 
   /// Where the key comes from; one place at most.
-  private static func key(_ key: String, _ reader: inout SettingsReader) throws(ConfigurationFailure) -> Key {
+  static func key(_ key: String, _ reader: inout SettingsReader) throws(ConfigurationFailure) -> Key {
     let fixed = try reader.optional("\(key).apiKey", .secret("a key, best as \"${env:NAME}\""))
     let file = try reader.optional(
       "\(key).apiKeyFile", .text("an absolute path of a file that holds the key alone") { $0.hasPrefix("/") })
@@ -207,12 +207,12 @@ extension ModelTarget {
 }
 
 extension SettingsReader {
-  fileprivate mutating func required<Value>(
-    _ key: String,
-    _ form: SettingForm<Value>
+  /// A value in a form that has to be there.
+  mutating func required<Value>(
+    _ key: String, _ form: SettingForm<Value>, because: String = "every model needs it"
   ) throws(ConfigurationFailure) -> Value {
     guard let value = try optional(key, form) else {
-      throw .missingValue(key: key, because: "every model needs it", accepted: form.accepted)
+      throw .missingValue(key: key, because: because, accepted: form.accepted)
     }
     return value
   }

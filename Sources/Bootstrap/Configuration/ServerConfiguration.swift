@@ -187,8 +187,12 @@ package struct ServerConfiguration: Sendable {
     package let queue: Int
   }
 
-  /// The embedder in this process.
+  /// The embedder in this process, and those at an address.
   package struct Embedding: Sendable {
+    /// `embedding.model`: what passages are embedded with, ``builtIn`` or an endpoint's name.
+    package let model: String
+    /// `embedding.endpoints`, by name.
+    package let endpoints: [EmbeddingEndpoint]
     /// `embedding.threads`.
     package let threads: Int
     /// `embedding.modelDirectory`: holds `model.safetensors` and `vocab.txt`, absolute.

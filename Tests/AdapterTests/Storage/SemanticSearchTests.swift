@@ -118,6 +118,9 @@ struct SemanticSearchTests {
       #expect(try await missing()?.organizationID == otherOrganization)
       try await storage.passages.store(
         [foreign.chunks[0].id: Embedding([1, 0])], model: "model", in: otherOrganization)
+      // Former revisions come last.
+      #expect(try await missing()?.passages.map(\.chunk) == superseded.chunks)
+      try await store(superseded.chunks)
       #expect(try await missing() == nil)
       try await storage.passages.store([:], model: "model", in: organization)
     }

@@ -79,6 +79,7 @@ struct OpenStorage: Sendable {
   let jobs: any JobRepository
   let collections: any CollectionLedger
   let passages: any PassageIndex
+  let embeddingModels: any EmbeddingModelCatalog
   let outbox: any EventOutbox
   /// SQLite keeps none: beside it the server takes the one in memory.
   let replies: any ReplyLog
@@ -94,6 +95,7 @@ struct OpenStorage: Sendable {
     jobs = storage.jobs
     collections = storage.collections
     passages = storage.passages
+    embeddingModels = storage.embeddingModels
     outbox = storage.outbox
     replies = InMemoryReplyLog()
   }
@@ -109,6 +111,7 @@ struct OpenStorage: Sendable {
     jobs = storage.jobs
     collections = storage.collections
     passages = storage.passages
+    embeddingModels = storage.embeddingModels
     outbox = storage.outbox
     replies = InMemoryReplyLog()
   }
@@ -124,6 +127,7 @@ struct OpenStorage: Sendable {
     jobs = storage.jobs
     collections = storage.collections
     passages = storage.passages
+    embeddingModels = storage.embeddingModels
     outbox = storage.outbox
     replies = storage.replies
   }

@@ -122,16 +122,19 @@ package struct PostgresPassageIndex: PassageIndex {
     do { organization = try found.first?.optionalID("organization_id") } catch { throw StorageFailure(error) }
     guard let organization else { return nil }
     let passages = try await database.read(in: organization) { transaction in
-      try await transaction.rows(
-        """
-        SELECT \(Passage.columns)
-        FROM document_revisions AS r JOIN document_chunks AS c ON c.revision_id = r.id
-        \(Passage.people)
-        WHERE r.organization_id = \(organization) AND r.superseded_at IS NULL AND NOT EXISTS (
-          SELECT FROM chunk_embeddings AS e WHERE e.chunk_id = c.id AND e.embedding_model = \(model))
-        ORDER BY r.published_at, r.id, c.ordinal LIMIT \(limit)
-        """
-      ).map(Passage.init(row:))
+      for age: SQL in ["r.superseded_at IS NULL", "r.superseded_at IS NOT NULL"] {
+        let rows = try await transaction.rows(
+          """
+          SELECT \(Passage.columns)
+          FROM document_revisions AS r JOIN document_chunks AS c ON c.revision_id = r.id
+          \(Passage.people)
+          WHERE r.organization_id = \(organization) AND \(age) AND NOT EXISTS (
+            SELECT FROM chunk_embeddings AS e WHERE e.chunk_id = c.id AND e.embedding_model = \(model))
+          ORDER BY r.published_at, r.id, c.ordinal LIMIT \(limit)
+          """)
+        if !rows.isEmpty { return try rows.map(Passage.init(row:)) }
+      }
+      return []
     }
     // Another worker may have stored them in this moment.
     return passages.isEmpty ? nil : UnembeddedPassages(organizationID: organization, passages: passages)

@@ -126,7 +126,7 @@ final class EmbeddingQueue: Sendable {
   }
 
   private func embed(_ items: [Item], by embedder: any Embedder) async throws(EmbeddingFailure) {
-    let embeddings = try await embedder.embed(items.map(\.text))
+    let embeddings = try await embedder.embed(items.map(\.text), as: .passage)
     guard embeddings.count == items.count else {
       throw .unavailable("the embedding model answered \(items.count) texts with \(embeddings.count) vectors")
     }

@@ -123,7 +123,7 @@ struct RankChunks: Sendable {
   private func embedded(_ texts: [String]) async throws(UseCaseFailure) -> ([Embedding], model: String)? {
     guard let embedder = embedder() else { return nil }
     do throws(EmbeddingFailure) {
-      let vectors = try await embedder.embed(texts)
+      let vectors = try await embedder.embed(texts, as: .question)
       return vectors.count == texts.count ? (vectors, embedder.model.name) : nil
     } catch {
       if error == .cancelled { throw .cancelled }

@@ -1,17 +1,6 @@
 package import Domain
 package import FoundationEssentials
 
-/// The embedder of the moment: there is none until its weights are loaded, or while they are missing.
-package struct CurrentEmbedder: Sendable {
-  private let read: @Sendable () -> (any Embedder)?
-
-  /// Wraps where the embedder is kept.
-  package init(_ read: @escaping @Sendable () -> (any Embedder)?) { self.read = read }
-
-  /// The embedder, if there is one now.
-  package func callAsFunction() -> (any Embedder)? { read() }
-}
-
 /// Finds passages by words, by meaning, or by both.
 package struct SearchKnowledge: Sendable {
   /// What is looked for.

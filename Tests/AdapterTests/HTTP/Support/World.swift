@@ -25,7 +25,9 @@ struct WireWorld: Sendable {
         submissions: storage.submissions, documents: storage.documents, jobQueue: storage.jobQueue,
         jobs: storage.jobs, collections: storage.collections, passages: storage.passages, replies: replies,
         outbox: storage.outbox,
-        models: LanguageModelRegistry(models: [model], defaultName: model.name), embedder: CurrentEmbedder { nil },
+        models: LanguageModelRegistry(models: [model], defaultName: model.name),
+        embedders: Embedders(wanted: "none", [:]),
+        embeddingModels: storage.embeddingModels,
         counter: ApproximateTokenCounter(), extractor: OneParagraph(), fetcher: NoFetcher(),
         sources: CollectionSources(
           sites: NoFetcher(), links: OneParagraph(), repositories: NoFetcher(), reads: { _ in true }),
