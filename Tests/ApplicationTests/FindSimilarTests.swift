@@ -45,6 +45,33 @@ struct FindSimilarTests {
     #expect(try await world.similar(to: .text("gust"), ada).isEmpty)
   }
 
+  @Test("a text whose rare words stand among common ones is found, and one in a script without spaces")
+  func scripts() async throws {
+    let ada = try await world.signUp("ada")
+    let common = ["the", "of", "and", "a", "in", "to", "is", "was", "it", "for"]
+    func mixed(_ seed: Int) -> String {
+      (0..<400).map { $0 % 5 == 0 ? "rarity\($0)x\(seed)" : common[$0 % common.count] }.joined(separator: " ")
+    }
+    func characters(_ seed: UInt64) -> String {
+      var state = seed
+      // What stands between marks of punctuation is a word of the index.
+      let scalars = (0..<300).compactMap { place in
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return place % 7 == 6 ? "、" : Unicode.Scalar(UInt32(0x4E00 + (state >> 33) % 20_000))
+      }
+      return String(String.UnicodeScalarView(scalars))
+    }
+    for text in [mixed(1), characters(1)] {
+      let job = try await world.publish(text, by: ada)
+      for seed in 2..<6 {
+        try await world.publish(mixed(seed), by: ada)
+        try await world.publish(characters(UInt64(seed)), by: ada)
+      }
+      let found = try await world.similar(to: .text(String(text.dropLast(20))), ada)
+      #expect(found.map(\.documentID) == [job.documentID])
+    }
+  }
+
   @Test("the document that a submission revises is not told, nor what is like it less than the threshold")
   func leftOut() async throws {
     let ada = try await world.signUp("ada")

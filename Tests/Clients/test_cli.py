@@ -134,7 +134,7 @@ def test_text_output_is_for_people_and_messages_go_to_standard_error(shell: Shel
         (["search", "x", "--limit", "many"], 2, "--limit"),
         (["search", " "], 2, "query"),
         (["ask", "x", "--model", "nobody"], 2, "extractive"),
-        (["ingest"], 2, "paths"),
+        (["ingest"], 2, "sources"),
         (["ingest", "not-there"], 3, "not-there"),
         (["ingest", "empty"], 3, "no file"),
         (["ingest", "bad.jsonl"], 2, "line 2"),

@@ -16,6 +16,8 @@ package struct FindSimilar: Sendable {
     package var pending = 500
     /// For how long pending submissions that were not looked at before are read for one comparison.
     package var pendingTime: Duration = .seconds(2)
+    /// When no further passage is looked for in the documents: those that were give the candidates.
+    package var searchTime: Duration = .seconds(5)
     /// The most bytes of a text that are compared: of a longer one its beginning.
     package var maximumBytes = 4 << 20
     /// How many submissions are compared at once.
@@ -27,6 +29,9 @@ package struct FindSimilar: Sendable {
 
   /// How many passages of the submission are looked for, and how many words each has.
   private static let (probes, probeWords) = (8, 24)
+  /// How many words of a passage are searched for. What a search costs goes with how often its words stand in all documents:
+  /// all 24 cost some forty times as much.
+  private static let searchedWords = 6
   /// How many chunks each gives, and how many documents of theirs, or submissions, are compared.
   private static let chunksPerProbe = 20
   static let candidates = 10
@@ -149,11 +154,14 @@ package struct FindSimilar: Sendable {
   ) async throws(UseCaseFailure) -> [DocumentID] {
     let bytes = Array(text.utf8.prefix(settings.maximumBytes))
     let scope = SearchScope(organizationID: submission.organizationID, asOf: nil, filters: SearchFilters())
+    let frequencies = words.hashes.reduce(into: [UInt64: Int]()) { $0[$1, default: 0] += 1 }
+    let end = ContinuousClock.now + settings.searchTime
     var counts: [DocumentID: Int] = [:]
     var order: [DocumentID] = []
-    for start in Self.probeStarts(words.ranges.count) {
-      let end = min(start + Self.probeWords, words.ranges.count) - 1
-      let query = String(decoding: bytes[words.ranges[start].lowerBound..<words.ranges[end].upperBound], as: UTF8.self)
+    for start in Self.probeStarts(words.ranges.count) where ContinuousClock.now < end {
+      let passage = start..<min(start + Self.probeWords, words.ranges.count)
+      let query = Self.searched(passage, words, frequencies).map { String(decoding: bytes[$0], as: UTF8.self) }
+        .joined(separator: " ")
       let passages = try await storing("passage") { () async throws(StorageFailure) in
         let chunks = try await index.lexical(query, in: scope, limit: Self.chunksPerProbe)
         return try await index.passages(chunks.map(\.id), in: submission.organizationID)
@@ -164,6 +172,26 @@ package struct FindSimilar: Sendable {
       }
     }
     return Array(order.sorted { (counts[$0] ?? 0, $1) > (counts[$1] ?? 0, $0) }.prefix(Self.candidates))
+  }
+
+  /// Where the words lie that are searched for to find a passage: its rarest ones, by how often they stand in the text, and
+  /// then by their length, since long words are rarer in every language. Where words follow each other without anything
+  /// between, as East Asian ones do, it is the whole passage.
+  private static func searched(
+    _ passage: Range<Int>, _ words: ComparedWords, _ frequencies: [UInt64: Int]
+  ) -> [Range<Int>] {
+    let touching = passage.dropFirst().count { words.ranges[$0 - 1].upperBound == words.ranges[$0].lowerBound }
+    if 2 * touching >= passage.count {
+      return [words.ranges[passage.lowerBound].lowerBound..<words.ranges[passage.upperBound - 1].upperBound]
+    }
+    var seen: Set<UInt64> = []
+    // The sort is stable: words that are as rare and as long stay in their order.
+    return passage.filter { seen.insert(words.hashes[$0]).inserted }
+      .sorted { left, right in
+        let (first, second) = (frequencies[words.hashes[left]] ?? 0, frequencies[words.hashes[right]] ?? 0)
+        return (first, words.ranges[right].count) < (second, words.ranges[left].count)
+      }
+      .prefix(searchedWords).map { words.ranges[$0] }
   }
 
   /// Where the passages that are looked for begin, spread evenly over so many words.
