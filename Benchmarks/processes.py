@@ -110,10 +110,13 @@ def _readiness(port: int) -> tuple[int, dict[str, str]]:
 
 
 @contextlib.contextmanager
-def serving(command: list[str], folder: Path, log: Path) -> Iterator[Service]:
+def serving(
+    command: list[str], folder: Path, log: Path, waits_for_model: bool = True
+) -> Iterator[Service]:
     """Runs a server on a free port until the block ends; `{port}` in the command is the port.
 
-    Readiness is asked for every 2 ms, until `/readyz` answers 200 and then until its check `embedder` is `ok`.
+    Readiness is asked for every 2 ms, until `/readyz` answers 200 and then, where the model is waited for, until its check
+    `embedder` is `ok`.
     """
     port = free_port()
     arguments = [part.replace("{port}", str(port)) for part in command]
@@ -127,7 +130,7 @@ def serving(command: list[str], folder: Path, log: Path) -> Iterator[Service]:
                 status, checks = _readiness(port)
                 now = time.perf_counter() - start
                 ready = ready or (now if status == 200 else 0.0)
-                model = now if checks.get("embedder") == "ok" else 0.0
+                model = now if checks.get("embedder") == "ok" or (ready and not waits_for_model) else 0.0
                 if process.poll() is not None or now > START_SECONDS:
                     raise BenchmarkError(f"{arguments[0]} is not ready:\n{log.read_text(errors='replace')[-2000:]}")
             yield Service(process, port, ready, model)
