@@ -1,6 +1,8 @@
-"""Measures ingestion with the release binary: a collection, one PDF until it is found, and large uploads at once.
+"""Measures ingestion with the release binary: a collection and full passages, beside a minimal Python stack, one PDF
+until it is found, and large uploads at once.
 
-Usage: Benchmarks/run ingest [--binary PATH] [--collection DOCS.jsonl] [--arithmetic auto|bf16|int16|f32] [--uploads N]
+Usage: Benchmarks/run ingest --collection DOCS.jsonl [--binary PATH] [--arithmetic auto|bf16|int16|f32] [--uploads N]
+       [--rounds N] [--no-peer]
 Prints JSON, a line a figure.
 """
 
@@ -10,6 +12,7 @@ import argparse
 import http.client
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -31,29 +34,73 @@ WORDS_PER_PAGE = 450
 LINE_CHARACTERS = 90
 MEBIBYTE = 1 << 20
 UPLOAD_BYTES = 100 * MEBIBYTE
+# Enough of them that the start of the process hardly counts.
+LONG_DOCUMENTS = 40
+WORDS_PER_DOCUMENT = 3_000
 FORM_HEAD = (b'--XX\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n'
              b"Content-Type: %s\r\n\r\n")
 FORM_END = b"\r\n--XX--\r\n"
 
 
-def collection(binary: Path, documents: Path, arithmetic: str, folder: Path) -> dict[str, Any]:
-    """`opentier ingest` of a JSON Lines file into an empty data folder."""
-    command = [str(binary), "ingest", "--json", "--data", str(folder / "data"), str(documents)]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENTIER_")}
-    environment["OPENTIER_EMBEDDING_ARITHMETIC"] = arithmetic
+def timed(command: list[str], folder: Path, **environment: str) -> tuple[list[str], dict[str, Any]]:
+    """What a command writes, and what it took."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OPENTIER_")}
     start = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=folder, env=kept | environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout
-    lines = [json.loads(line) for line in process.stdout]
-    _, _, usage = os.wait4(process.pid, 0)
+    lines = process.stdout.read().splitlines()
+    _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
-    failed = [line for line in lines if "error" in line]
-    if len(failed) > len(lines) // 100:
-        raise BenchmarkError(f"{len(failed)} of {len(lines)} documents failed, such as {failed[0]}")
-    return {
-        "figure": "collection", "arithmetic": arithmetic, "documents": len(lines) - len(failed), "failed": len(failed),
+    # 1: some documents failed, which is counted.
+    if os.waitstatus_to_exitcode(status) not in (0, 1):
+        raise BenchmarkError(f"{command[0]} ended with {os.waitstatus_to_exitcode(status)}")
+    return lines, {
         "seconds": round(seconds, 2), "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
         "peak_mb": round(usage.ru_maxrss / 1024, 1)}
+
+
+def collection(
+    figure: str, binary: Path, documents: Path, arithmetic: str, folder: Path, peer: bool, rounds: int
+) -> Iterator[dict[str, Any]]:
+    """`opentier ingest` of a JSON Lines file into an empty data folder, and the peer's; they take turns."""
+    for number in range(rounds):
+        data = folder / f"{figure}-{number}"
+        lines, taken = timed(
+            [str(binary), "ingest", "--json", "--data", str(data), str(documents)], folder,
+            OPENTIER_EMBEDDING_ARITHMETIC=arithmetic)
+        told = [json.loads(line) for line in lines]
+        failed = [line for line in told if "error" in line]
+        if not told or len(failed) > len(told) // 100:
+            raise BenchmarkError(f"{len(failed)} of {len(told)} documents failed: {failed[:1]}")
+        with sqlite3.connect(data / "opentier.db") as database:
+            (passages,), = database.execute("SELECT count(*) FROM document_chunks")
+        yield {
+            "figure": figure, "side": "opentier", "arithmetic": arithmetic, "documents": len(told) - len(failed),
+            "failed": len(failed), "passages": passages, "passages_per_second": round(passages / taken["seconds"], 1),
+            **taken}
+        if peer:
+            service = HERE.parent / "peer/service.py"
+            lines, taken = timed(
+                [sys.executable, str(service), "ingest", str(documents), "--data", str(folder / f"peer-{figure}-{number}")],
+                folder)
+            # `N documents, M passages`
+            said = lines[-1].split()
+            yield {
+                "figure": figure, "side": "python", "documents": int(said[0]), "passages": int(said[2]),
+                "passages_per_second": round(int(said[2]) / taken["seconds"], 1), **taken}
+
+
+def long_documents(documents: Path, folder: Path) -> Path:
+    """Documents of the collection's words that are cut into passages of the full size."""
+    words = [word for line in documents.read_text().splitlines() for word in json.loads(line)["text"].split()]
+    path = folder / "long.jsonl"
+    with path.open("w") as file:
+        for number in range(LONG_DOCUMENTS):
+            start = number * WORDS_PER_DOCUMENT % max(1, len(words) - WORDS_PER_DOCUMENT)
+            text = " ".join(words[start:start + WORDS_PER_DOCUMENT])
+            file.write(json.dumps({"_id": f"{number}", "title": f"Document {number}", "text": f"{number}. {text}"}) + "\n")
+    return path
 
 
 def pdf(texts: list[str]) -> bytes:
@@ -165,20 +212,25 @@ def main() -> None:
     parser.add_argument("--collection", type=Path, required=True, help="a JSON Lines file of documents")
     parser.add_argument("--arithmetic", default="auto")
     parser.add_argument("--uploads", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=2, help="of each collection (default 2)")
+    parser.add_argument("--no-peer", action="store_true", help="our side alone")
     arguments = parser.parse_args()
     binary, documents = arguments.binary.resolve(), arguments.collection.resolve()
     print(json.dumps({"machine": machine.description(HERE.parent.parent, binary)}), flush=True)
     # /var/tmp is a disk where /tmp may be memory.
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
         folder = Path(name)
-        print(json.dumps(collection(binary, documents, arguments.arithmetic, folder)), flush=True)
+        for figure, source in (("collection", documents), ("full passages", long_documents(documents, folder))):
+            for line in collection(
+                figure, binary, source, arguments.arithmetic, folder, not arguments.no_peer, arguments.rounds
+            ):
+                print(json.dumps(line), flush=True)
         os.environ["TMPDIR"] = name
         (folder / "opentier.yaml").write_text(f"embedding: {{ arithmetic: {arguments.arithmetic} }}\n")
         command = [str(binary), "serve", "--port", "{port}", "--grpc-port", "0", "--data", str(folder / "served")]
         with serving(command, folder, folder / "log") as service:
             token = sign_up(service.port)
-            print(json.dumps(one_pdf(service, token, documents, arguments.rounds)), flush=True)
+            print(json.dumps(one_pdf(service, token, documents, 5)), flush=True)
             if arguments.uploads > 0:
                 print(json.dumps(uploads(service, token, arguments.uploads)), flush=True)
 
