@@ -3,6 +3,16 @@ import Domain
 import Foundation
 import PostgresStorage
 
+/// Answers with one vector whatever is asked: a question's sentences get that of the question.
+private struct KnownVector: Embedder {
+  let vector: Embedding
+  let name: String
+
+  var model: EmbeddingModel { EmbeddingModel(name: name, dimensions: vector.values.count, maximumTokens: 256) }
+
+  func embed(_ texts: [String]) async throws(EmbeddingFailure) -> [Embedding] { texts.map { _ in vector } }
+}
+
 /// A database of one tenant with the chunks of a corpus.
 struct SearchBench: Sendable {
   /// A document has so many chunks: what a few pages give.
@@ -148,12 +158,12 @@ struct SearchBench: Sendable {
       corpus.questionVector(index), model: Self.model, in: scope, limit: Self.depth)
   }
 
-  /// What the use case does: both at the same time, fused, and the passages of the ten best.
-  private func hybrid(_ index: Int) async throws -> [Passage] {
-    async let byWords = lexical(index)
-    async let byVectors = semantic(index)
-    let best = ReciprocalRankFusion.fuse([try await byWords, try await byVectors]).prefix(10)
-    return try await storage.passages.passages(best.map(\.id), in: scope.organizationID)
+  /// The use case as a server has it, but for embedding the question, whose vector is known: the ten best passages.
+  private func hybrid(_ index: Int) async throws -> [SearchHit] {
+    let known = KnownVector(vector: corpus.questionVector(index), name: Self.model)
+    let search = SearchKnowledge(index: storage.passages, embedder: CurrentEmbedder { known })
+    let caller = Principal(userID: UserID(UUID()), organizationID: scope.organizationID, role: .user, sessionID: nil)
+    return try await search(SearchKnowledge.Query(text: corpus.questions[index], limit: 10), caller)
   }
 
   /// The nearest by comparing all in this process.

@@ -65,6 +65,16 @@ package struct SearchKnowledge: Sendable {
   let reranker: (any Reranker)?
   let settings: Settings
 
+  /// Wires the use case.
+  package init(
+    index: any PassageIndex, embedder: CurrentEmbedder, reranker: (any Reranker)? = nil, settings: Settings = Settings()
+  ) {
+    self.index = index
+    self.embedder = embedder
+    self.reranker = reranker
+    self.settings = settings
+  }
+
   /// The best passages of the caller's tenant, best first.
   ///
   /// Hybrid search falls back to words alone while there is no embedder, or when it fails, and does without a reranker
