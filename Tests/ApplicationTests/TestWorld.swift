@@ -35,7 +35,8 @@ struct TestWorld {
     let ids = Mutex<UInt64>(0)
     let box = CounterBox(ids)
     var world = World(
-      users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
+      users: storage.users, sessions: storage.sessions, apiKeys: storage.apiKeys,
+      conversations: storage.conversations,
       memories: storage.memories,
       submissions: storage.submissions, documents: storage.documents, jobQueue: storage.jobQueue, jobs: storage.jobs,
       collections: storage.collections, passages: storage.passages, replies: replies, outbox: storage.outbox,

@@ -40,10 +40,23 @@ package final class CallContext: Sendable {
   package func authenticate(by authenticate: Authenticate) async throws(ContractError) {
     guard principal == nil else { return }
     guard let bearerToken else {
-      throw ContractError(.unauthenticated, "sign in and send the session's token: Authorization: Bearer TOKEN")
+      throw ContractError(
+        .unauthenticated, "sign in and send the session's token, or an API key: Authorization: Bearer TOKEN")
     }
     let principal = try await authenticate(bearerToken)
     resolved.withLock { $0 = principal }
+  }
+
+  /// Refuses an API key that has none of some scopes; who has signed in may always pass.
+  ///
+  /// - Throws: `permission_denied`.
+  package func requireScope(of scopes: Set<APIKeyScope>) throws(ContractError) {
+    guard let key = principal?.apiKey, key.scopes.isDisjoint(with: scopes) else { return }
+    let names = scopes.map(\.rawValue).sorted().joined(separator: " or ")
+    throw ContractError(
+      .permissionDenied,
+      scopes.isEmpty
+        ? "this takes a session, and no API key" : "the API key lacks the scope that this takes: \(names)")
   }
 
   /// Finds who a token belongs to.

@@ -1,4 +1,5 @@
 package import Application
+import Domain
 
 extension ContractServices {
   /// The prefix of the paths on REST.
@@ -8,13 +9,14 @@ extension ContractServices {
   package init(_ useCases: GatewayUseCases) {
     self.init(
       bindings: Self.auth(AuthService(useCases: useCases))
+        + Self.apiKeys(ApiKeyService(useCases: useCases))
         + Self.conversations(ConversationService(useCases: useCases))
         + Self.memories(MemoryService(useCases: useCases))
         + Self.chat(ChatService(intelligence: useCases.intelligence))
         + Self.knowledge(KnowledgeService(useCases: useCases))
         + Self.retrieval(RetrievalService(intelligence: useCases.intelligence))
     ) { token async throws(ContractError) in
-      do throws(UseCaseFailure) { return try await useCases.resolveSession(token: token) } catch {
+      do throws(UseCaseFailure) { return try await useCases.resolveCaller(token: token) } catch {
         throw ContractError(error)
       }
     }
@@ -26,7 +28,8 @@ extension ContractServices {
       .unary(Method.SignUp.descriptor, .post, "/auth/signup", service.signUp, authentication: .none),
       .unary(Method.SignIn.descriptor, .post, "/auth/signin", service.signIn, authentication: .none),
       .unary(Method.SignOut.descriptor, .post, "/auth/signout", service.signOut),
-      .unary(Method.GetMe.descriptor, .get, "/auth/me", service.getMe),
+      .unary(
+        Method.GetMe.descriptor, .get, "/auth/me", service.getMe, scopes: [.chat, .search, .read, .submit, .admin]),
       .unary(Method.DeleteMe.descriptor, .delete, "/auth/me", service.deleteMe),
       .unary(Method.ListSessions.descriptor, .get, "/auth/sessions", service.listSessions),
       .unary(Method.RevokeSession.descriptor, .delete, "/auth/sessions/{sessionId}", service.revokeSession),
@@ -34,16 +37,26 @@ extension ContractServices {
     ]
   }
 
+  private static func apiKeys(_ service: ApiKeyService) -> [Binding] {
+    typealias Method = Opentier_V1_ApiKeyService.Method
+    return [
+      .unary(Method.ListApiKeys.descriptor, .get, "/api-keys", service.listApiKeys),
+      .unary(Method.CreateApiKey.descriptor, .post, "/api-keys", service.createApiKey),
+      .unary(Method.RevokeApiKey.descriptor, .delete, "/api-keys/{apiKeyId}", service.revokeApiKey),
+    ]
+  }
+
   private static func conversations(_ service: ConversationService) -> [Binding] {
     typealias Method = Opentier_V1_ConversationService.Method
     let one = "/conversations/{conversationId}"
     return [
-      .unary(Method.ListConversations.descriptor, .get, "/conversations", service.listConversations),
-      .unary(Method.CreateConversation.descriptor, .post, "/conversations", service.createConversation),
-      .unary(Method.GetConversation.descriptor, .get, one, service.getConversation),
-      .unary(Method.UpdateConversation.descriptor, .patch, one, service.updateConversation),
-      .unary(Method.DeleteConversation.descriptor, .delete, one, service.deleteConversation),
-      .unary(Method.ListMessages.descriptor, .get, one + "/messages", service.listMessages),
+      .unary(Method.ListConversations.descriptor, .get, "/conversations", service.listConversations, scopes: [.chat]),
+      .unary(
+        Method.CreateConversation.descriptor, .post, "/conversations", service.createConversation, scopes: [.chat]),
+      .unary(Method.GetConversation.descriptor, .get, one, service.getConversation, scopes: [.chat]),
+      .unary(Method.UpdateConversation.descriptor, .patch, one, service.updateConversation, scopes: [.chat]),
+      .unary(Method.DeleteConversation.descriptor, .delete, one, service.deleteConversation, scopes: [.chat]),
+      .unary(Method.ListMessages.descriptor, .get, one + "/messages", service.listMessages, scopes: [.chat]),
     ]
   }
 
@@ -51,10 +64,10 @@ extension ContractServices {
     typealias Method = Opentier_V1_MemoryService.Method
     let one = "/memories/{memoryId}"
     return [
-      .unary(Method.ListMemories.descriptor, .get, "/memories", service.listMemories),
-      .unary(Method.CreateMemory.descriptor, .post, "/memories", service.createMemory),
-      .unary(Method.UpdateMemory.descriptor, .patch, one, service.updateMemory),
-      .unary(Method.DeleteMemory.descriptor, .delete, one, service.deleteMemory),
+      .unary(Method.ListMemories.descriptor, .get, "/memories", service.listMemories, scopes: [.chat]),
+      .unary(Method.CreateMemory.descriptor, .post, "/memories", service.createMemory, scopes: [.chat]),
+      .unary(Method.UpdateMemory.descriptor, .patch, one, service.updateMemory, scopes: [.chat]),
+      .unary(Method.DeleteMemory.descriptor, .delete, one, service.deleteMemory, scopes: [.chat]),
     ]
   }
 
@@ -62,11 +75,14 @@ extension ContractServices {
     typealias Method = Opentier_V1_ChatService.Method
     let regenerate = "/conversations/{conversationId}/messages/{messageId}/regenerate"
     return [
-      .serverStreaming(Method.StreamChat.descriptor, .post, "/chat", service.streamChat, bodyLimit: .chat),
-      .serverStreaming(Method.RegenerateMessage.descriptor, .post, regenerate, service.regenerateMessage),
       .serverStreaming(
-        Method.ResumeChat.descriptor, .get, "/chat/{messageId}/events", service.resumeChat, extra: .lastEventID),
-      .unary(Method.CancelChat.descriptor, .post, "/chat/{messageId}/cancel", service.cancelChat),
+        Method.StreamChat.descriptor, .post, "/chat", service.streamChat, bodyLimit: .chat, scopes: [.chat]),
+      .serverStreaming(
+        Method.RegenerateMessage.descriptor, .post, regenerate, service.regenerateMessage, scopes: [.chat]),
+      .serverStreaming(
+        Method.ResumeChat.descriptor, .get, "/chat/{messageId}/events", service.resumeChat, extra: .lastEventID,
+        scopes: [.chat]),
+      .unary(Method.CancelChat.descriptor, .post, "/chat/{messageId}/cancel", service.cancelChat, scopes: [.chat]),
     ]
   }
 
@@ -76,26 +92,37 @@ extension ContractServices {
     return [
       .unary(
         Method.CreateSubmission.descriptor, .post, "/submissions", service.createSubmission, bodyLimit: .submission,
-        extra: .upload),
-      .unary(Method.ListSubmissions.descriptor, .get, "/submissions", service.listSubmissions),
-      .unary(Method.GetSubmission.descriptor, .get, submission, service.getSubmission),
-      .unary(Method.ApproveSubmission.descriptor, .post, submission + "/approve", service.approveSubmission),
-      .unary(Method.RejectSubmission.descriptor, .post, submission + "/reject", service.rejectSubmission),
-      .unary(Method.ListDocuments.descriptor, .get, "/documents", service.listDocuments),
-      .unary(Method.GetDocument.descriptor, .get, document, service.getDocument),
-      .unary(Method.DeleteDocument.descriptor, .delete, document, service.deleteDocument),
-      .unary(Method.ListDocumentRevisions.descriptor, .get, document + "/revisions", service.listDocumentRevisions),
-      .unary(Method.GetDocumentText.descriptor, .get, document + "/text", service.getDocumentText, extra: .plainText),
-      .unary(Method.ListJobs.descriptor, .get, "/jobs", service.listJobs),
-      .unary(Method.GetJob.descriptor, .get, "/jobs/{jobId}", service.getJob),
-      .unary(Method.CancelJob.descriptor, .post, "/jobs/{jobId}/cancel", service.cancelJob),
-      .unary(Method.RetryJob.descriptor, .post, "/jobs/{jobId}/retry", service.retryJob),
-      .serverStreaming(Method.WatchJob.descriptor, .get, "/jobs/{jobId}/events", service.watchJob),
+        extra: .upload, scopes: [.submit]),
+      .unary(
+        Method.ListSubmissions.descriptor, .get, "/submissions", service.listSubmissions,
+        scopes: [.submit, .admin]),
+      .unary(
+        Method.GetSubmission.descriptor, .get, submission, service.getSubmission, scopes: [.submit, .admin]),
+      .unary(
+        Method.ApproveSubmission.descriptor, .post, submission + "/approve", service.approveSubmission, scopes: [.admin]
+      ),
+      .unary(
+        Method.RejectSubmission.descriptor, .post, submission + "/reject", service.rejectSubmission, scopes: [.admin]),
+      .unary(Method.ListDocuments.descriptor, .get, "/documents", service.listDocuments, scopes: [.read]),
+      .unary(Method.GetDocument.descriptor, .get, document, service.getDocument, scopes: [.read]),
+      .unary(Method.DeleteDocument.descriptor, .delete, document, service.deleteDocument, scopes: [.admin]),
+      .unary(
+        Method.ListDocumentRevisions.descriptor, .get, document + "/revisions", service.listDocumentRevisions,
+        scopes: [.read]),
+      .unary(
+        Method.GetDocumentText.descriptor, .get, document + "/text", service.getDocumentText, extra: .plainText,
+        scopes: [.read]),
+      .unary(Method.ListJobs.descriptor, .get, "/jobs", service.listJobs, scopes: [.admin]),
+      .unary(Method.GetJob.descriptor, .get, "/jobs/{jobId}", service.getJob, scopes: [.submit, .admin]),
+      .unary(Method.CancelJob.descriptor, .post, "/jobs/{jobId}/cancel", service.cancelJob, scopes: [.submit, .admin]),
+      .unary(Method.RetryJob.descriptor, .post, "/jobs/{jobId}/retry", service.retryJob, scopes: [.admin]),
+      .serverStreaming(
+        Method.WatchJob.descriptor, .get, "/jobs/{jobId}/events", service.watchJob, scopes: [.submit, .admin]),
     ]
   }
 
   private static func retrieval(_ service: RetrievalService) -> [Binding] {
     typealias Method = Opentier_V1_RetrievalService.Method
-    return [.unary(Method.Search.descriptor, .post, "/search", service.search)]
+    return [.unary(Method.Search.descriptor, .post, "/search", service.search, scopes: [.search])]
   }
 }

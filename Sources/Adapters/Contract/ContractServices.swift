@@ -50,7 +50,7 @@ package struct ContractServices: Sendable {
   ) async throws(ContractError) -> Value {
     do {
       return try await Deadline.hold(to: context.deadline) {
-        if binding.authentication == .session { try await context.authenticate(by: authenticate) }
+        try await binding.admit(context, by: authenticate)
         return try await CallContext.$current.withValue(context) {
           try await withServerContextRPCCancellationHandle { handle in
             // Services follow the task's cancellation; code that asks gRPC's handle sees the same.

@@ -9,6 +9,8 @@ package struct InMemoryStorage: Sendable {
   package let users: any UserRepository
   /// The signed-in sessions.
   package let sessions: any SessionRepository
+  /// The API keys.
+  package let apiKeys: any APIKeyRepository
   /// Conversations and messages.
   package let conversations: any ConversationRepository
   /// What people have said about themselves.
@@ -35,6 +37,7 @@ package struct InMemoryStorage: Sendable {
     let store = InMemoryStore()
     users = InMemoryUserRepository(store)
     sessions = InMemorySessionRepository(store)
+    apiKeys = InMemoryAPIKeyRepository(store)
     conversations = InMemoryConversationRepository(store)
     memories = InMemoryMemoryRepository(store)
     submissions = InMemorySubmissionRepository(store)

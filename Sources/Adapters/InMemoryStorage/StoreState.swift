@@ -6,6 +6,7 @@ import FoundationEssentials
 struct StoreState: Sendable {
   var users: [UserID: UserRow] = [:]
   var sessions: [SessionID: SessionRow] = [:]
+  var apiKeys: [APIKeyID: APIKeyRow] = [:]
   var conversations: [ConversationID: Conversation] = [:]
   var messages: [MessageID: ChatMessage] = [:]
   var memories: [MemoryID: UserMemory] = [:]
@@ -42,6 +43,12 @@ struct UserRow: Sendable {
 struct SessionRow: Sendable {
   let session: Session
   let tokenHash: SecretHash
+}
+
+/// An API key with the hash that finds it.
+struct APIKeyRow: Sendable {
+  var key: APIKey
+  let hash: SecretHash
 }
 
 /// A submission with its bytes.

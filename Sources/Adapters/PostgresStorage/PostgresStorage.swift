@@ -8,6 +8,8 @@ package struct PostgresStorage: Sendable {
   package let users: any UserRepository
   /// The signed-in sessions.
   package let sessions: any SessionRepository
+  /// The API keys.
+  package let apiKeys: any APIKeyRepository
   /// Conversations and messages.
   package let conversations: any ConversationRepository
   /// What people have said about themselves.
@@ -44,6 +46,7 @@ package struct PostgresStorage: Sendable {
     self.database = database
     users = PostgresUserRepository(database)
     sessions = PostgresSessionRepository(database)
+    apiKeys = PostgresAPIKeyRepository(database)
     conversations = PostgresConversationRepository(database)
     memories = PostgresMemoryRepository(database)
     submissions = PostgresSubmissionRepository(database)

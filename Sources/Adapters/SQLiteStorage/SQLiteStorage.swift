@@ -9,6 +9,8 @@ package struct SQLiteStorage: Sendable {
   package let users: any UserRepository
   /// The signed-in sessions.
   package let sessions: any SessionRepository
+  /// The API keys.
+  package let apiKeys: any APIKeyRepository
   /// Conversations and messages.
   package let conversations: any ConversationRepository
   /// What people have said about themselves.
@@ -55,6 +57,7 @@ package struct SQLiteStorage: Sendable {
     vectors = VectorIndex()
     users = SQLiteUserRepository(database)
     sessions = SQLiteSessionRepository(database)
+    apiKeys = SQLiteAPIKeyRepository(database)
     conversations = SQLiteConversationRepository(database)
     memories = SQLiteMemoryRepository(database)
     submissions = SQLiteSubmissionRepository(database)

@@ -49,6 +49,7 @@ extension StorageFailure {
   /// What callers know a unique column as; SQLite's message ends in the column: `UNIQUE constraint failed: users.id`.
   private static let names: [(column: String, name: String)] = [
     ("users.email", "email"), ("users.id", "user"), ("sessions.token_hash", "token"), ("sessions.id", "session"),
+    ("api_keys.id", "key"), ("api_keys.key_hash", "key"),
     ("conversations.id", "conversation"), ("user_memories.id", "memory"), ("chat_messages.id", "message"),
     ("knowledge_submissions.id", "submission"),
     ("documents.id", "document"), ("documents.organization_id", "source"), ("document_revisions.id", "revision"),

@@ -20,6 +20,8 @@ package struct UseCaseSettings: Sendable {
   package var relay = RelayEvents.Settings()
   /// Sizes of comparing submissions with documents.
   package var similarity = FindSimilar.Settings()
+  /// Limits of API keys.
+  package var apiKeys = ManageAPIKeys.Settings()
   /// Sizes of chunks.
   package var chunker = TextChunker()
   /// How often a watched job is read.
@@ -37,10 +39,16 @@ package struct GatewayUseCases: Sendable {
   package let signUp: SignUp
   /// Signs in.
   package let signIn: SignIn
-  /// Finds who a token belongs to.
+  /// Finds who a session's token belongs to.
   package let resolveSession: ResolveSession
+  /// Finds who a bearer token belongs to: a session's, or an API key.
+  package let resolveCaller: ResolveCaller
   /// Lists and ends sessions.
   package let sessions: ManageSessions
+  /// Makes, lists and revokes API keys.
+  package let apiKeys: ManageAPIKeys
+  /// The uses of API keys that are yet to be written.
+  package let apiKeyUses: APIKeyUses
   /// Reads and deletes accounts, and changes roles.
   package let accounts: ManageAccounts
   /// Makes, reads, renames and deletes conversations.
@@ -74,6 +82,11 @@ package struct GatewayUseCases: Sendable {
       clock: clock, open: open)
     signIn = SignIn(users: world.users, hasher: world.hasher, open: open)
     resolveSession = ResolveSession(sessions: world.sessions, secrets: world.secrets, clock: clock)
+    apiKeyUses = APIKeyUses()
+    resolveCaller = ResolveCaller(
+      session: resolveSession, keys: world.apiKeys, uses: apiKeyUses, secrets: world.secrets, clock: clock)
+    apiKeys = ManageAPIKeys(
+      keys: world.apiKeys, secrets: world.secrets, settings: settings.apiKeys, makeID: makeID, clock: clock)
     sessions = ManageSessions(sessions: world.sessions, clock: clock)
     accounts = ManageAccounts(users: world.users, clock: clock)
     conversations = ManageConversations(conversations: world.conversations, makeID: makeID, clock: clock)

@@ -6,6 +6,8 @@ package struct World: Sendable {
   package var users: any UserRepository
   /// The sessions.
   package var sessions: any SessionRepository
+  /// The API keys.
+  package var apiKeys: any APIKeyRepository
   /// The conversations.
   package var conversations: any ConversationRepository
   /// What people have said about themselves.
@@ -53,8 +55,8 @@ package struct World: Sendable {
 
   /// Makes a world of its parts.
   package init(
-    users: any UserRepository, sessions: any SessionRepository, conversations: any ConversationRepository,
-    memories: any MemoryRepository,
+    users: any UserRepository, sessions: any SessionRepository, apiKeys: any APIKeyRepository,
+    conversations: any ConversationRepository, memories: any MemoryRepository,
     submissions: any SubmissionRepository, documents: any DocumentRepository, jobQueue: any JobQueue,
     jobs: any JobRepository, collections: any CollectionLedger, passages: any PassageIndex, replies: any ReplyLog,
     outbox: any EventOutbox,
@@ -64,6 +66,7 @@ package struct World: Sendable {
   ) {
     self.users = users
     self.sessions = sessions
+    self.apiKeys = apiKeys
     self.conversations = conversations
     self.memories = memories
     self.submissions = submissions
@@ -94,6 +97,8 @@ package struct GatewayWorld: Sendable {
   package var users: any UserRepository
   /// The sessions.
   package var sessions: any SessionRepository
+  /// The API keys.
+  package var apiKeys: any APIKeyRepository
   /// The conversations.
   package var conversations: any ConversationRepository
   /// What people have said about themselves.
@@ -123,8 +128,8 @@ package struct GatewayWorld: Sendable {
 
   /// Makes a world of its parts.
   package init(
-    users: any UserRepository, sessions: any SessionRepository, conversations: any ConversationRepository,
-    memories: any MemoryRepository,
+    users: any UserRepository, sessions: any SessionRepository, apiKeys: any APIKeyRepository,
+    conversations: any ConversationRepository, memories: any MemoryRepository,
     submissions: any SubmissionRepository, documents: any DocumentRepository, jobs: any JobRepository,
     collections: any CollectionLedger, outbox: any EventOutbox, intelligence: any Intelligence,
     fetcher: any ContentFetcher,
@@ -132,6 +137,7 @@ package struct GatewayWorld: Sendable {
   ) {
     self.users = users
     self.sessions = sessions
+    self.apiKeys = apiKeys
     self.conversations = conversations
     self.memories = memories
     self.submissions = submissions
@@ -238,9 +244,8 @@ extension World {
   /// The part of the public half.
   package func gateway(calling intelligence: any Intelligence) -> GatewayWorld {
     GatewayWorld(
-      users: users, sessions: sessions, conversations: conversations, memories: memories, submissions: submissions,
-      documents: documents, jobs: jobs, collections: collections, outbox: outbox, intelligence: intelligence,
-      fetcher: fetcher, hasher: hasher, secrets: secrets,
-      makeID: makeID, clock: clock)
+      users: users, sessions: sessions, apiKeys: apiKeys, conversations: conversations, memories: memories,
+      submissions: submissions, documents: documents, jobs: jobs, collections: collections, outbox: outbox,
+      intelligence: intelligence, fetcher: fetcher, hasher: hasher, secrets: secrets, makeID: makeID, clock: clock)
   }
 }

@@ -52,7 +52,8 @@ struct Assembly: Sendable {
       let extractions = RememberedExtractions(extractor, secrets: secrets)
       let fetcher = HTTPContentFetcher(policy: policy, client: client, limits: fetching(configuration))
       var world = World(
-        users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
+        users: storage.users, sessions: storage.sessions, apiKeys: storage.apiKeys,
+        conversations: storage.conversations,
         memories: storage.memories,
         submissions: storage.submissions, documents: storage.documents,
         jobQueue: ObservedJobQueue(queue: storage.jobQueue, logger: logger), jobs: storage.jobs,
@@ -143,6 +144,9 @@ struct Assembly: Sendable {
     var settings = UseCaseSettings()
     settings.firstAccountIsAdmin = configuration.profile != .production
     settings.maximumSubmissionBytes = max(configuration.limits.uploadBody, configuration.limits.submissionBody)
+    settings.apiKeys.maximumPerUser = configuration.apiKeys.maximumPerUser
+    settings.apiKeys.defaultLifetime = configuration.apiKeys.defaultLifetime / .seconds(1)
+    settings.apiKeys.maximumLifetime = configuration.apiKeys.maximumLifetime / .seconds(1)
     settings.search.fusionDepth = configuration.retrieval.depth
     settings.search.steps = steps(configuration.retrieval)
     if let reranker = configuration.retrieval.reranker { settings.search.rerankDepth = reranker.depth }

@@ -26,7 +26,8 @@ struct ComposedServer {
       assembly.useCases.gateway, readiness: readiness(assembly),
       metricsText: text(of: metrics, assembly, logger), onHTTP: announcement.http, onGRPC: announcement.grpc)
     return ComposedServer(
-      services: housekeeping(assembly.storage, assembly.world.clock, configuration, logger)
+      services: housekeeping(
+        assembly.storage, assembly.useCases.gateway, assembly.world.clock, configuration, logger)
         + background(assembly, logger) + [wires],
       close: assembly.close)
   }
@@ -45,7 +46,8 @@ struct ComposedServer {
       assembly.useCases, readiness: [Readiness.check(assembly.storage), RemoteIntelligence.check(client)],
       metricsText: { metrics.exposition() }, onHTTP: announcement.http, onGRPC: announcement.grpc)
     return ComposedServer(
-      services: housekeeping(assembly.storage, assembly.clock, configuration, logger) + [client, wires],
+      services: housekeeping(assembly.storage, assembly.useCases, assembly.clock, configuration, logger)
+        + [client, wires],
       close: assembly.close)
   }
 
@@ -82,10 +84,12 @@ struct ComposedServer {
 
   /// What every deployment's public half does besides: removing what is over.
   private static func housekeeping(
-    _ storage: Storage, _ clock: WallClock, _ configuration: ServerConfiguration, _ logger: Logger
+    _ storage: Storage, _ useCases: GatewayUseCases, _ clock: WallClock, _ configuration: ServerConfiguration,
+    _ logger: Logger
   ) -> [any Service] {
     [
       SessionSweeper(sessions: storage.sessions, clock: clock, logger: logger),
+      APIKeyTending(keys: storage.apiKeys, uses: useCases.apiKeyUses, clock: clock, logger: logger),
       EventRetention(
         outbox: storage.outbox, retention: configuration.eventRetention, clock: clock, logger: logger),
     ]

@@ -23,7 +23,8 @@ struct GatewayAssembly: Sendable {
     do {
       let clock = WallClock.system
       let world = GatewayWorld(
-        users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
+        users: storage.users, sessions: storage.sessions, apiKeys: storage.apiKeys,
+        conversations: storage.conversations,
         memories: storage.memories, submissions: storage.submissions, documents: storage.documents,
         jobs: storage.jobs, collections: storage.collections, outbox: storage.outbox, intelligence: intelligence,
         fetcher: HTTPContentFetcher(policy: try EgressPolicy(allow: configuration.egressAllowed), client: client),

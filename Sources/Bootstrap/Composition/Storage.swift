@@ -9,6 +9,7 @@ import Settings
 struct Storage: Sendable {
   let users: any UserRepository
   let sessions: any SessionRepository
+  let apiKeys: any APIKeyRepository
   let conversations: any ConversationRepository
   let memories: any MemoryRepository
   let submissions: any SubmissionRepository
@@ -51,6 +52,7 @@ struct Storage: Sendable {
   private init(_ storage: InMemoryStorage) {
     users = storage.users
     sessions = storage.sessions
+    apiKeys = storage.apiKeys
     conversations = storage.conversations
     memories = storage.memories
     submissions = storage.submissions
@@ -71,6 +73,7 @@ struct Storage: Sendable {
   private init(_ storage: SQLiteStorage) {
     users = storage.users
     sessions = storage.sessions
+    apiKeys = storage.apiKeys
     conversations = storage.conversations
     memories = storage.memories
     submissions = storage.submissions
@@ -91,6 +94,7 @@ struct Storage: Sendable {
   init(_ storage: PostgresStorage, listener: PostgresListener) {
     users = storage.users
     sessions = storage.sessions
+    apiKeys = storage.apiKeys
     conversations = storage.conversations
     memories = storage.memories
     submissions = storage.submissions

@@ -46,6 +46,7 @@ extension ServerConfiguration {
     shutdownGrace = try reader.value("shutdown.grace", .duration(.zero...(.seconds(600))), default: .seconds(10))
     limits = try Limits(&reader)
     passwords = try Passwords(&reader)
+    apiKeys = try APIKeys(&reader)
     embedding = try Embedding(&reader, inputs)
     similarity = try Similarity(&reader)
     ingestion = try Ingestion(&reader)
@@ -236,6 +237,18 @@ extension ServerConfiguration.Limits {
     chatBody = try reader.value("limits.chatBody", size, default: 512 << 10)
     submissionBody = try reader.value("limits.submissionBody", size, default: 32 << 20)
     uploadBody = try reader.value("limits.uploadBody", size, default: 100 << 20)
+  }
+}
+
+extension ServerConfiguration.APIKeys {
+  fileprivate init(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
+    let shortest = Duration.seconds(60)
+    maximumPerUser = try reader.value("apiKeys.maximumPerUser", .integer(1...1000), default: 20)
+    maximumLifetime = try reader.value(
+      "apiKeys.maximumLifetime", .duration(shortest...(.seconds(10 * 365 * 86_400))), default: .seconds(366 * 86_400))
+    defaultLifetime = try reader.value(
+      "apiKeys.defaultLifetime", .duration(shortest...maximumLifetime),
+      default: min(maximumLifetime, .seconds(90 * 86_400)))
   }
 }
 

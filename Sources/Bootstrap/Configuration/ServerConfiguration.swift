@@ -52,6 +52,8 @@ package struct ServerConfiguration: Sendable {
   package let limits: Limits
   /// `passwords`.
   package let passwords: Passwords
+  /// `apiKeys`.
+  package let apiKeys: APIKeys
   /// `embedding`.
   package let embedding: Embedding
   /// `similarity`.
@@ -175,6 +177,16 @@ package struct ServerConfiguration: Sendable {
     package let submissionBody: Int
     /// `limits.uploadBody`: of a submission as a form with a file.
     package let uploadBody: Int
+  }
+
+  /// Limits of API keys.
+  package struct APIKeys: Sendable {
+    /// `apiKeys.maximumPerUser`: keys of one user that have not expired.
+    package let maximumPerUser: Int
+    /// `apiKeys.defaultLifetime`: of a key whose maker does not say.
+    package let defaultLifetime: Duration
+    /// `apiKeys.maximumLifetime`.
+    package let maximumLifetime: Duration
   }
 
   /// How passwords are hashed.

@@ -76,17 +76,22 @@ package struct Principal: Hashable, Sendable {
   package let userID: UserID
   /// The tenant.
   package let organizationID: OrganizationID
-  /// The role snapshot of the session.
+  /// The role snapshot of the session; with an API key the lower of its owner's role and what its scopes ask for.
   package let role: UserRole
-  /// The session, or `nil` for the operator at the command line.
+  /// The session, or `nil` for an API key and for the operator at the command line.
   package let sessionID: SessionID?
+  /// The API key that was shown in place of a session's token, and what it allows; `nil` where none was.
+  package let apiKey: APIKeyGrant?
 
   /// Makes a principal of its parts.
-  package init(userID: UserID, organizationID: OrganizationID, role: UserRole, sessionID: SessionID?) {
+  package init(
+    userID: UserID, organizationID: OrganizationID, role: UserRole, sessionID: SessionID?, apiKey: APIKeyGrant? = nil
+  ) {
     self.userID = userID
     self.organizationID = organizationID
     self.role = role
     self.sessionID = sessionID
+    self.apiKey = apiKey
   }
 }
 

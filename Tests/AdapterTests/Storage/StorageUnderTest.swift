@@ -71,6 +71,7 @@ struct PostgresRowTests {
 struct OpenStorage: Sendable {
   let users: any UserRepository
   let sessions: any SessionRepository
+  let apiKeys: any APIKeyRepository
   let conversations: any ConversationRepository
   let memories: any MemoryRepository
   let submissions: any SubmissionRepository
@@ -87,6 +88,7 @@ struct OpenStorage: Sendable {
   init(_ storage: InMemoryStorage) {
     users = storage.users
     sessions = storage.sessions
+    apiKeys = storage.apiKeys
     conversations = storage.conversations
     memories = storage.memories
     submissions = storage.submissions
@@ -103,6 +105,7 @@ struct OpenStorage: Sendable {
   init(_ storage: SQLiteStorage) {
     users = storage.users
     sessions = storage.sessions
+    apiKeys = storage.apiKeys
     conversations = storage.conversations
     memories = storage.memories
     submissions = storage.submissions
@@ -119,6 +122,7 @@ struct OpenStorage: Sendable {
   init(_ storage: PostgresStorage) {
     users = storage.users
     sessions = storage.sessions
+    apiKeys = storage.apiKeys
     conversations = storage.conversations
     memories = storage.memories
     submissions = storage.submissions

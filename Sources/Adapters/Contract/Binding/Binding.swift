@@ -1,3 +1,4 @@
+package import Domain
 package import GRPCCore
 package import SwiftProtobuf
 
@@ -22,7 +23,8 @@ package struct Binding: Sendable {
 
   /// Who may call.
   package enum Authentication: Sendable {
-    /// Whoever shows a session's token; what it may do is the use case's matter.
+    /// Whoever shows a session's token, or an API key with one of the binding's scopes; what it may do is the use case's
+    /// matter.
     case session
     /// Anybody.
     case none
@@ -69,6 +71,8 @@ package struct Binding: Sendable {
   package let path: String
   /// Who may call.
   package let authentication: Authentication
+  /// With an API key: it must have one of these. Where there is none no key will do, which is the standard.
+  package let scopes: Set<APIKeyScope>
   /// Which limit holds for the body.
   package let bodyLimit: BodyLimit
   /// What else REST speaks.
@@ -93,10 +97,12 @@ package struct Binding: Sendable {
   package static func unary<Input: Message, Output: Message>(
     _ method: MethodDescriptor, _ verb: Verb, _ path: String,
     _ call: @escaping @Sendable (Input, ServerContext) async throws -> Output,
-    authentication: Authentication = .session, bodyLimit: BodyLimit = .standard, extra: Extra = .none
+    authentication: Authentication = .session, bodyLimit: BodyLimit = .standard, extra: Extra = .none,
+    scopes: Set<APIKeyScope> = []
   ) -> Binding {
     Binding(
-      method: method, verb: verb, path: path, authentication: authentication, bodyLimit: bodyLimit, extra: extra,
+      method: method, verb: verb, path: path, authentication: authentication, scopes: scopes, bodyLimit: bodyLimit,
+      extra: extra,
       input: Input.protoMessageName, output: Output.protoMessageName,
       handler: .unary { message, context async throws(ContractError) in
         let request = try message.decoded(as: Input.self)
@@ -108,10 +114,12 @@ package struct Binding: Sendable {
   package static func serverStreaming<Input: Message, Output: StreamEvent>(
     _ method: MethodDescriptor, _ verb: Verb, _ path: String,
     _ call: @escaping @Sendable (Input, RPCWriter<Output>, ServerContext) async throws -> Void,
-    authentication: Authentication = .session, bodyLimit: BodyLimit = .standard, extra: Extra = .none
+    authentication: Authentication = .session, bodyLimit: BodyLimit = .standard, extra: Extra = .none,
+    scopes: Set<APIKeyScope> = []
   ) -> Binding {
     Binding(
-      method: method, verb: verb, path: path, authentication: authentication, bodyLimit: bodyLimit, extra: extra,
+      method: method, verb: verb, path: path, authentication: authentication, scopes: scopes, bodyLimit: bodyLimit,
+      extra: extra,
       input: Input.protoMessageName, output: Output.protoMessageName,
       handler: .serverStreaming { message, context, send async throws(ContractError) in
         let request = try message.decoded(as: Input.self)
@@ -119,6 +127,17 @@ package struct Binding: Sendable {
           throw ContractError(any: error)
         }
       })
+  }
+}
+
+extension Binding {
+  /// Finds out who is calling, and refuses whom the method is not for; nothing for a method that anybody may call.
+  ///
+  /// - Throws: `unauthenticated`; `permission_denied` for an API key without a scope of the method.
+  package func admit(_ context: CallContext, by authenticate: CallContext.Authenticate) async throws(ContractError) {
+    guard authentication == .session else { return }
+    try await context.authenticate(by: authenticate)
+    try context.requireScope(of: scopes)
   }
 }
 

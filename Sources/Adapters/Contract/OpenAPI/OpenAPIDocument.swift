@@ -1,3 +1,4 @@
+import Domain
 import GRPCCore
 
 /// The OpenAPI 3.1 document of the REST paths, made from the bindings and the contract's comments.
@@ -47,7 +48,11 @@ package struct OpenAPIDocument: Sendable {
           "session": [
             "type": "http", "scheme": "bearer",
             "description": "The session token that sign-up and sign-in answer with.",
-          ]
+          ],
+          "apiKey": [
+            "type": "http", "scheme": "bearer",
+            "description": "The secret of an API key, otk_…, with one of the scopes that are named.",
+          ],
         ],
         "responses": [
           "Error": [
@@ -60,6 +65,13 @@ package struct OpenAPIDocument: Sendable {
     json = document.json
   }
 
+  /// A session, or an API key with one of the scopes; each is a way of its own.
+  private static func security(of binding: Binding) -> OpenAPIValue {
+    .array(
+      [["session": []]]
+        + APIKeyScope.allCases.filter(binding.scopes.contains).map { ["apiKey": [.string($0.rawValue)]] })
+  }
+
   private static func operation(
     _ binding: Binding, _ contract: ContractSchema, _ schemas: inout OpenAPISchemas
   ) -> OpenAPIValue {
@@ -70,7 +82,7 @@ package struct OpenAPIDocument: Sendable {
       ("tags", [.string(service)]),
       ("summary", .string(Self.summary(of: comment))),
       ("description", .string(comment)),
-      ("security", binding.authentication == .session ? [["session": []]] : []),
+      ("security", binding.authentication == .session ? Self.security(of: binding) : []),
     ]
     let message = contract.messages[binding.input]
     let inPath = Set(PathTemplate(binding.path).names)

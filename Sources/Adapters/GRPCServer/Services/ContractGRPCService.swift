@@ -26,10 +26,8 @@ package struct ContractGRPCService: RegistrableRPCService {
       ) { request, _ in
         // Set by the interceptor, which every method of the server goes through.
         guard let context = CallContext.current else { throw MissingContext() }
-        if binding.authentication == .session {
-          // Before the message is read: who is nobody need not send one.
-          try await context.authenticate(by: services.authenticate)
-        }
+        // Before the message is read: who is nobody need not send one.
+        try await binding.admit(context, by: services.authenticate)
         return try await binding.isStreaming
           ? stream(binding, request, context) : answer(binding, request, context)
       }

@@ -135,7 +135,7 @@ struct Responder: Sendable {
       do {
         if let refusal = call.refusal { throw refusal }
         // Before the body is read: who is nobody need not send one.
-        if binding.authentication == .session { try await call.context.authenticate(by: services.authenticate) }
+        try await binding.admit(call.context, by: services.authenticate)
         let incoming = try await wire.read(from: &body)
         return try await Self.withCaller(of: call.context) {
           try wire.answer(try await services.call(binding, incoming, call.context))

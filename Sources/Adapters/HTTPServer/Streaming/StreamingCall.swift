@@ -31,7 +31,7 @@ struct StreamingCall {
     do {
       try stream.check()
       if let refusal { throw refusal }
-      if binding.authentication == .session { try await context.authenticate(by: services.authenticate) }
+      try await binding.admit(context, by: services.authenticate)
       let incoming = try await stream.read(from: &reader)
       try await stream.accompany { [services, binding, context] in
         try await Responder.withCaller(of: context) {

@@ -20,7 +20,8 @@ struct WireWorld: Sendable {
     settings.jobWatchInterval = .milliseconds(5)
     useCases = UseCases(
       World(
-        users: storage.users, sessions: storage.sessions, conversations: storage.conversations,
+        users: storage.users, sessions: storage.sessions, apiKeys: storage.apiKeys,
+        conversations: storage.conversations,
         memories: storage.memories,
         submissions: storage.submissions, documents: storage.documents, jobQueue: storage.jobQueue,
         jobs: storage.jobs, collections: storage.collections, passages: storage.passages, replies: replies,
