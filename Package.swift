@@ -105,10 +105,9 @@ let package = Package(
     .target(
       name: "HTTPServer",
       dependencies: [
-        "Application", "Domain", "CZlib", "Contract", "EmbeddedFiles", hummingbird, hummingbirdCore, grpcCore,
-        swiftProtobuf, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, httpTypes, logging, metrics, instrumentation,
-        serviceContext,
-        serviceLifecycle,
+        "Application", "Domain", "CZlib", "Contract", "EmbeddedFiles", "JSONValues", hummingbird, hummingbirdCore,
+        grpcCore, swiftProtobuf, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, httpTypes, logging, metrics,
+        instrumentation, serviceContext, serviceLifecycle,
       ],
       path: "Sources/Adapters/HTTPServer", swiftSettings: strict),
     .target(
@@ -128,8 +127,8 @@ let package = Package(
     .target(
       name: "LanguageModels",
       dependencies: [
-        "Application", "Domain", asyncHTTPClient, nioCore, nioHTTP1, nioFoundationCompat, logging, instrumentation,
-        serviceContext,
+        "Application", "Domain", "JSONValues", asyncHTTPClient, nioCore, nioHTTP1, nioFoundationCompat, logging,
+        instrumentation, serviceContext,
       ],
       path: "Sources/Adapters/LanguageModels", swiftSettings: strict),
     .target(
@@ -166,6 +165,8 @@ let package = Package(
     // What every storage adapter does alike: steps of a schema, and backups.
     .target(name: "SchemaMigrations", dependencies: ["EmbeddedFiles", crypto], swiftSettings: strict),
     .target(name: "StoredJSON", dependencies: ["Domain"], swiftSettings: strict),
+    // JSON of other people's shapes: of the providers' protocols, and of OpenAI's that we serve.
+    .target(name: "JSONValues", swiftSettings: strict),
     .target(name: "StorageBackups", dependencies: [crypto], swiftSettings: strict),
 
     // C: kernels of our own, and the headers of libraries that Debian ships.
@@ -264,8 +265,8 @@ let package = Package(
     .testTarget(
       name: "OutboundTests",
       dependencies: [
-        "Application", "Domain", "LanguageModels", "Egress", "Embeddings", asyncHTTPClient, nioCore, nioPosix, nioHTTP1,
-        logging, instrumentation, serviceContext,
+        "Application", "Domain", "JSONValues", "LanguageModels", "Egress", "Embeddings", asyncHTTPClient, nioCore,
+        nioPosix, nioHTTP1, logging, instrumentation, serviceContext,
       ],
       path: "Tests/AdapterTests/Outbound", swiftSettings: strict),
     .testTarget(
@@ -278,7 +279,8 @@ let package = Package(
     .testTarget(
       name: "HTTPTests",
       dependencies: [
-        "Application", "Domain", "InMemoryStorage", "Contract", "HTTPServer", "EmbeddedFiles", asyncHTTPClient, nioCore,
+        "Application", "Domain", "InMemoryStorage", "Contract", "HTTPServer", "EmbeddedFiles", "JSONValues",
+        asyncHTTPClient, nioCore,
         nioPosix, nioHTTP1, hummingbird, httpTypes, swiftProtobuf, logging, metrics, coreMetrics, instrumentation,
         serviceContext, serviceLifecycle,
       ],

@@ -50,7 +50,7 @@ enum ImportRules {
       "HTTPServer",
       [
         "CZlib", "Contract", "EmbeddedFiles", "GRPCCore", "HTTPTypes", "Hummingbird", "HummingbirdCore",
-        "Instrumentation", "Logging", "Metrics", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOPosix",
+        "Instrumentation", "JSONValues", "Logging", "Metrics", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOPosix",
         "ServiceContextModule", "ServiceLifecycle", "SwiftProtobuf",
       ]
     ),
@@ -66,7 +66,7 @@ enum ImportRules {
     adapter(
       "LanguageModels",
       [
-        "AsyncHTTPClient", "Instrumentation", "Logging", "NIOCore", "NIOFoundationCompat", "NIOHTTP1",
+        "AsyncHTTPClient", "Instrumentation", "JSONValues", "Logging", "NIOCore", "NIOFoundationCompat", "NIOHTTP1",
         "ServiceContextModule",
       ]
     ),
@@ -87,6 +87,7 @@ enum ImportRules {
     ImportRule(folder: "Sources/EmbeddedFiles", allowed: standard),
     ImportRule(folder: "Sources/SchemaMigrations", allowed: standard.union(["Crypto", "EmbeddedFiles"])),
     ImportRule(folder: "Sources/Confinement", allowed: standard.union(["Subprocess", "SystemPackage"])),
+    ImportRule(folder: "Sources/JSONValues", allowed: standard),
     ImportRule(folder: "Sources/StoredJSON", allowed: standard.union(["Domain"])),
     ImportRule(folder: "Sources/StorageBackups", allowed: standard.union(system).union(["Crypto"])),
     ImportRule(folder: "Sources/EmbedFilesTool", allowed: standard.union(system)),

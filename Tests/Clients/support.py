@@ -273,6 +273,11 @@ class Account:
         assert answer.headers["content-type"] == "text/plain; charset=utf-8"
         return answer.content
 
+    def key(self, *scopes: str, name: str = "test") -> str:
+        """Makes an API key; its secret."""
+        names = [f"API_KEY_SCOPE_{scope.upper()}" for scope in scopes]
+        return self.call("POST", "/api-keys", json={"name": name, "scopes": names})["secret"]
+
     def search(self, query: str, mode: str = "SEARCH_MODE_LEXICAL", **more: Any) -> list[dict[str, Any]]:
         return self.call("POST", "/search", json={"query": query, "mode": mode, **more}).get("hits", [])
 
@@ -461,14 +466,17 @@ class Call:
 
     def __init__(self, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
         self._handler = handler
+        self.path = handler.path
         self.headers = {name.lower(): value for name, value in handler.headers.items()}
         self.body = body
         self.closed = threading.Event()
         self.closed_at = 0.0
 
-    def head(self, status: int = 200, media_type: str = "text/event-stream") -> None:
+    def head(self, status: int = 200, media_type: str = "text/event-stream", **headers: str) -> None:
         self._handler.send_response(status)
         self._handler.send_header("Content-Type", media_type)
+        for name, value in headers.items():
+            self._handler.send_header(name.replace("_", "-"), value)
         self._handler.send_header("Connection", "close")
         self._handler.end_headers()
 
@@ -513,7 +521,7 @@ class Provider:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                assert self.path == "/v1/chat/completions", self.path
+                assert self.path in ("/v1/chat/completions", "/v1/completions"), self.path
                 call = Call(self, body)
                 provider.calls.append(call)
                 self.close_connection = True

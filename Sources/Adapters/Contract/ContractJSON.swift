@@ -26,6 +26,12 @@ package enum ContractJSON {
     return try response.jsonString()
   }
 
+  /// A checked citation as `Citation`.
+  package static func text(_ citation: Citation) throws -> String { try Opentier_V1_Citation(citation).jsonString() }
+
+  /// A passage that a model was given, as `Source`.
+  package static func text(_ source: Source) throws -> String { try Opentier_V1_Source(source).jsonString() }
+
   /// An event of an answer as `StreamChatResponse`, on one line.
   package static func text(_ event: ChatEvent) throws -> String {
     try Opentier_V1_StreamChatResponse(event).jsonString()

@@ -41,7 +41,7 @@ struct CallFailure: Error {
       default: return .broken("the intelligence side: \(error.code): \(error.message)")
       }
     }
-    let failure = UseCaseFailure(ContractError(answered, error.message))
+    let failure = UseCaseFailure(ContractError(answered, error.message, retryAfter: error.retryAfter))
     switch failure {
     case .unauthenticated:
       return .broken("the intelligence side refuses this gateway: intelligence.secret must be the same on both sides")
@@ -55,6 +55,12 @@ struct CallFailure: Error {
 }
 
 extension RPCError {
+  /// When the other side says that the call may be tried again.
+  fileprivate var retryAfter: Duration? {
+    metadata[stringValues: ContractError.retryAfterKey].lazy.compactMap { Int($0) }.first { _ in true }
+      .map { .seconds($0) }
+  }
+
   /// The contract's code where the other side's own code failed the call, as opposed to the connection.
   fileprivate var answeredCode: ContractErrorCode? {
     metadata[stringValues: ContractError.codeKey].lazy.compactMap { ContractErrorCode(rawValue: $0) }.first { _ in true

@@ -96,6 +96,27 @@ extension IntelligenceClient: Intelligence {
     return answer
   }
 
+  package func models() async throws(UseCaseFailure) -> ModelCatalog {
+    let catalog = Mutex<ModelCatalog?>(nil)
+    try await call(
+      Method.ListModels.descriptor, Opentier_Intelligence_V1_ListModelsRequest(), for: nil, isRepeatable: true
+    ) { (message: Opentier_Intelligence_V1_ListModelsResponse) in
+      catalog.withLock { $0 = ModelCatalog(message) }
+    }
+    guard let catalog = catalog.withLock({ $0 }) else { throw .broken("the intelligence side answered with no models") }
+    return catalog
+  }
+
+  package func complete(
+    _ command: CompleteDialogue.Command, _ caller: Principal, emit: @escaping CompletionEmitter
+  ) async throws(UseCaseFailure) {
+    let request = Opentier_Intelligence_V1_CompleteRequest(command, Opentier_Intelligence_V1_Caller(caller))
+    try await call(Method.Complete.descriptor, request, for: caller.organizationID, isRepeatable: false) {
+      (message: Opentier_Intelligence_V1_CompleteResponse) in
+      try await emit(CompletionEvent(message))
+    }
+  }
+
   /// Sends the hint and does not wait for it: who approves a text does not wait for a worker.
   package func wakeWorkers() async {
     Task { [self] in

@@ -1,6 +1,7 @@
 import Application
 import Domain
 import FoundationEssentials
+import JSONValues
 import NIOHTTP1
 
 /// Anthropic's Messages.
@@ -12,7 +13,19 @@ struct AnthropicWire: ProviderWire {
 
   var headers: HTTPHeaders { ["anthropic-version": "2023-06-01"] }
 
-  func path(model: String) -> String { "/messages" }
+  func path(_ request: ModelRequest, model: String) -> String { "/messages" }
+
+  func unsupported(in request: ModelRequest) -> String? {
+    let options = request.options
+    if request.prompt != nil { return "a prompt without a dialogue" }
+    if options.seed != nil { return "seed" }
+    if (options.frequencyPenalty ?? 0) != 0 { return "frequency_penalty" }
+    if (options.presencePenalty ?? 0) != 0 { return "presence_penalty" }
+    switch options.responseFormat {
+    case nil, .text: return nil
+    case .jsonObject, .jsonSchema: return "response_format: ask for a tool with this schema instead"
+    }
+  }
 
   func keyHeaders(_ key: ProviderKey) -> HTTPHeaders { ["x-api-key": key.secret] }
 
@@ -21,7 +34,7 @@ struct AnthropicWire: ProviderWire {
     // history says nothing without it.
     let instructions = request.messages.filter { $0.role == .system }.map(\.content).filter { !$0.isEmpty }
     let dialogue = request.messages.filter { $0.role != .system }.drop { $0.role == .assistant }
-    var body: [String: JSONText] = [
+    var body: [String: JSONValue] = [
       "model": .string(model), "stream": .bool(true),
       "max_tokens": .integer(request.maximumTokens ?? Self.standardMaximumTokens),
       "messages": .array(
@@ -31,21 +44,39 @@ struct AnthropicWire: ProviderWire {
     ]
     if !instructions.isEmpty { body["system"] = .string(instructions.joined(separator: "\n\n")) }
     // Anthropic's temperature ends at 1.
-    if let temperature { body["temperature"] = .number(min(temperature, 1)) }
+    if let temperature = request.options.temperature ?? temperature {
+      body["temperature"] = .number(min(temperature, 1))
+    }
+    if let value = request.options.topP { body["top_p"] = .number(value) }
+    if !request.options.stop.isEmpty { body["stop_sequences"] = .array(request.options.stop.map(JSONValue.string)) }
+    if !request.tools.isEmpty, let choice = toolChoice(request.options) { body["tool_choice"] = .object(choice) }
     if !request.tools.isEmpty {
       body["tools"] = .array(
         try request.tools.map {
           .object([
             "name": .string($0.name), "description": .string($0.description),
-            "input_schema": try JSONText.parse($0.parameters),
+            "input_schema": try JSONValue.parse($0.parameters),
           ])
         })
     }
-    return Data(try JSONText.object(body).text.utf8)
+    return Data(try JSONValue.object(body).text.utf8)
   }
 
-  private func blocks(_ message: ModelMessage) throws -> [JSONText] {
-    var blocks: [JSONText] = message.toolResults.map {
+  private func toolChoice(_ options: GenerationOptions) -> [String: JSONValue]? {
+    var choice: [String: JSONValue]
+    switch options.toolChoice {
+    case nil where options.allowsParallelToolCalls == nil: return nil
+    case nil, .automatic: choice = ["type": .string("auto")]
+    case .never: return ["type": .string("none")]
+    case .required: choice = ["type": .string("any")]
+    case .tool(let name): choice = ["type": .string("tool"), "name": .string(name)]
+    }
+    if let allows = options.allowsParallelToolCalls { choice["disable_parallel_tool_use"] = .bool(!allows) }
+    return choice
+  }
+
+  private func blocks(_ message: ModelMessage) throws -> [JSONValue] {
+    var blocks: [JSONValue] = message.toolResults.map {
       .object([
         "type": .string("tool_result"), "tool_use_id": .string($0.callID), "content": .string($0.content),
       ])
@@ -66,7 +97,7 @@ struct AnthropicWire: ProviderWire {
     blocks += try message.toolCalls.map {
       .object([
         "type": .string("tool_use"), "id": .string($0.id), "name": .string($0.name),
-        "input": try JSONText.parse($0.arguments),
+        "input": try JSONValue.parse($0.arguments),
       ])
     }
     return blocks

@@ -22,6 +22,8 @@ struct ChatCompletionChunk: Decodable {
 
     let index: Int?
     let delta: Delta?
+    /// What a completion has in place of a delta.
+    let text: String?
     let finish_reason: String?
   }
 

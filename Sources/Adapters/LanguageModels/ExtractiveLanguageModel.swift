@@ -27,9 +27,24 @@ package struct ExtractiveLanguageModel: LanguageModel {
     self.counter = counter
   }
 
+  /// It reads passages and nothing else; being deterministic, it keeps to every temperature and seed.
+  package func unsupported(in request: ModelRequest) -> String? {
+    if request.prompt != nil || !request.isGrounded {
+      return "the model \(name) answers from passages alone: ask for rag:\(name)"
+    }
+    if !request.tools.isEmpty { return "the model \(name) does not take tools" }
+    if request.messages.contains(where: { !$0.images.isEmpty }) { return "the model \(name) does not take pictures" }
+    if !request.options.stop.isEmpty { return "the model \(name) does not take stop" }
+    switch request.options.responseFormat {
+    case nil, .text: return nil
+    case .jsonObject, .jsonSchema: return "the model \(name) does not take response_format"
+    }
+  }
+
   package func reply(
     to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
   ) async throws(ModelFailure) -> ReplyEnd {
+    if let reason = unsupported(in: request) { throw .rejected(reason) }
     let parts: [AnswerPart]
     if let text = SmallTalk.answer(to: request.question) {
       parts = [AnswerPart(text: text, quote: nil)]

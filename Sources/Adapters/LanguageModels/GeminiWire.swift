@@ -1,6 +1,7 @@
 import Application
 import Domain
 import FoundationEssentials
+import JSONValues
 import NIOHTTP1
 
 /// Google Gemini's `streamGenerateContent`.
@@ -9,14 +10,19 @@ import NIOHTTP1
 struct GeminiWire: ProviderWire {
   var headers: HTTPHeaders { [:] }
 
-  func path(model: String) -> String { "/models/\(model):streamGenerateContent?alt=sse" }
+  func path(_ request: ModelRequest, model: String) -> String { "/models/\(model):streamGenerateContent?alt=sse" }
+
+  func unsupported(in request: ModelRequest) -> String? {
+    if request.prompt != nil { return "a prompt without a dialogue" }
+    return request.options.allowsParallelToolCalls == false ? "parallel_tool_calls" : nil
+  }
 
   // Never in the address, which others may log.
   func keyHeaders(_ key: ProviderKey) -> HTTPHeaders { ["x-goog-api-key": key.secret] }
 
   func body(_ request: ModelRequest, model: String, temperature: Double?) throws -> Data {
     let instructions = request.messages.filter { $0.role == .system }.map(\.content).filter { !$0.isEmpty }
-    var body: [String: JSONText] = [
+    var body: [String: JSONValue] = [
       "contents": .array(
         try request.messages.filter { $0.role != .system }.map {
           .object(["role": .string($0.role == .assistant ? "model" : "user"), "parts": .array(try parts($0))])
@@ -27,24 +33,54 @@ struct GeminiWire: ProviderWire {
         "parts": .array([.object(["text": .string(instructions.joined(separator: "\n\n"))])])
       ])
     }
-    var generation: [String: JSONText] = [:]
-    if let temperature { generation["temperature"] = .number(temperature) }
-    if let maximum = request.maximumTokens { generation["maxOutputTokens"] = .integer(maximum) }
+    let generation = try generation(request, temperature: temperature)
     if !generation.isEmpty { body["generationConfig"] = .object(generation) }
+    if !request.tools.isEmpty, let choice = request.options.toolChoice {
+      body["toolConfig"] = .object(["functionCallingConfig": .object(functionCalling(choice))])
+    }
     if !request.tools.isEmpty {
       let functions = try request.tools.map { tool in
-        JSONText.object([
+        JSONValue.object([
           "name": .string(tool.name), "description": .string(tool.description),
-          "parametersJsonSchema": try JSONText.parse(tool.parameters),
+          "parametersJsonSchema": try JSONValue.parse(tool.parameters),
         ])
       }
       body["tools"] = .array([.object(["functionDeclarations": .array(functions)])])
     }
-    return Data(try JSONText.object(body).text.utf8)
+    return Data(try JSONValue.object(body).text.utf8)
   }
 
-  private func parts(_ message: ModelMessage) throws -> [JSONText] {
-    var parts: [JSONText] = message.toolResults.map {
+  private func generation(_ request: ModelRequest, temperature: Double?) throws -> [String: JSONValue] {
+    let options = request.options
+    var generation: [String: JSONValue] = [:]
+    if let temperature = options.temperature ?? temperature { generation["temperature"] = .number(temperature) }
+    if let maximum = request.maximumTokens { generation["maxOutputTokens"] = .integer(maximum) }
+    if let value = options.topP { generation["topP"] = .number(value) }
+    if let value = options.frequencyPenalty { generation["frequencyPenalty"] = .number(value) }
+    if let value = options.presencePenalty { generation["presencePenalty"] = .number(value) }
+    if let seed = options.seed { generation["seed"] = .integer(seed) }
+    if !options.stop.isEmpty { generation["stopSequences"] = .array(options.stop.map(JSONValue.string)) }
+    switch options.responseFormat {
+    case nil, .text: break
+    case .jsonObject: generation["responseMimeType"] = .string("application/json")
+    case .jsonSchema(let format):
+      generation["responseMimeType"] = .string("application/json")
+      generation["responseJsonSchema"] = try JSONValue.parse(format.schema)
+    }
+    return generation
+  }
+
+  private func functionCalling(_ choice: GenerationOptions.ToolChoice) -> [String: JSONValue] {
+    switch choice {
+    case .automatic: ["mode": .string("AUTO")]
+    case .never: ["mode": .string("NONE")]
+    case .required: ["mode": .string("ANY")]
+    case .tool(let name): ["mode": .string("ANY"), "allowedFunctionNames": .array([.string(name)])]
+    }
+  }
+
+  private func parts(_ message: ModelMessage) throws -> [JSONValue] {
+    var parts: [JSONValue] = message.toolResults.map {
       .object([
         "functionResponse": .object([
           "name": .string($0.name), "response": .object(["result": .string($0.content)]),
@@ -60,8 +96,8 @@ struct GeminiWire: ProviderWire {
       ])
     }
     parts += try message.toolCalls.map { call in
-      var part: [String: JSONText] = [
-        "functionCall": .object(["name": .string(call.name), "args": try JSONText.parse(call.arguments)])
+      var part: [String: JSONValue] = [
+        "functionCall": .object(["name": .string(call.name), "args": try JSONValue.parse(call.arguments)])
       ]
       if let signature = call.signature { part["thoughtSignature"] = .string(signature) }
       return .object(part)
@@ -91,7 +127,7 @@ struct GeminiWire: ProviderWire {
       text += part.text ?? ""
       guard let call = part.functionCall else { continue }
       let arguments: String
-      do { arguments = try JSONText.object(call.args ?? [:]).text } catch {
+      do { arguments = try JSONValue.object(call.args ?? [:]).text } catch {
         throw progress.failure.broken("asked for a tool in a form that is none")
       }
       try progress.addToToolCall(progress.toolCalls.count) { draft in
@@ -127,7 +163,7 @@ struct GeminiWire: ProviderWire {
       struct FunctionCall: Decodable {
         let id: String?
         let name: String
-        let args: [String: JSONText]?
+        let args: [String: JSONValue]?
       }
 
       let text: String?

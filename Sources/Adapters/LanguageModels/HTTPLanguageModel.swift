@@ -49,11 +49,16 @@ package final class HTTPLanguageModel: LanguageModel {
   /// Closes the connections; calls under way fail.
   package func shutdown() async throws { try await client.shutdown() }
 
+  package func unsupported(in request: ModelRequest) -> String? {
+    wire.unsupported(in: request).map { "the model \(name) does not take \($0)" }
+  }
+
   package func reply(
     to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
   ) async throws(ModelFailure) -> ReplyEnd {
     // The client may still send a request whose task is cancelled already.
     guard !Task.isCancelled else { throw .cancelled }
+    if let reason = unsupported(in: request) { throw .rejected(reason) }
     let body: Data
     do {
       body = try wire.body(request, model: configuration.model, temperature: configuration.temperature)
@@ -69,7 +74,9 @@ package final class HTTPLanguageModel: LanguageModel {
     do {
       // `emit` does not outlive this call: the watch's tasks have ended when `run` returns.
       try await withoutActuallyEscaping(emit) { emit in
-        try await watch.run { [self] in try await read(body, into: stream, watch: watch, emit: emit) }
+        try await watch.run { [self] in
+          try await read(request, body, into: stream, watch: watch, emit: emit)
+        }
       }
       return try stream.end()
     } catch let error as ModelFailure {
@@ -90,15 +97,15 @@ package final class HTTPLanguageModel: LanguageModel {
   }
 
   private func read(
-    _ body: Data, into stream: ReplyStream, watch: ReplyWatch,
+    _ request: ModelRequest, _ body: Data, into stream: ReplyStream, watch: ReplyWatch,
     emit: @Sendable (String) async throws(ModelFailure) -> Void
   ) async throws {
     var key = try await configuration.keys.key(rejected: nil)
-    var response = try await client.execute(httpRequest(body, key), deadline: .distantFuture, logger: nil)
+    var response = try await client.execute(httpRequest(request, body, key), deadline: .distantFuture, logger: nil)
     if [.unauthorized, .forbidden].contains(response.status), let refused = key {
       key = try await configuration.keys.key(rejected: refused)
       if key != refused {
-        response = try await client.execute(httpRequest(body, key), deadline: .distantFuture, logger: nil)
+        response = try await client.execute(httpRequest(request, body, key), deadline: .distantFuture, logger: nil)
       }
     }
     guard response.status == .ok else {
@@ -140,8 +147,8 @@ package final class HTTPLanguageModel: LanguageModel {
     return (isOfKey ? nil : code, error?.retryAfter)
   }
 
-  private func httpRequest(_ body: Data, _ key: ProviderKey?) -> HTTPClientRequest {
-    var call = HTTPClientRequest(url: configuration.baseURL + wire.path(model: configuration.model))
+  private func httpRequest(_ request: ModelRequest, _ body: Data, _ key: ProviderKey?) -> HTTPClientRequest {
+    var call = HTTPClientRequest(url: configuration.baseURL + wire.path(request, model: configuration.model))
     call.method = .POST
     call.headers = ["content-type": "application/json", "accept": "text/event-stream", "user-agent": "opentier"]
     call.headers.add(contentsOf: wire.headers)

@@ -1,20 +1,25 @@
 import Application
 import Domain
 import FoundationEssentials
+import JSONValues
 import NIOHTTP1
 
-/// Chat completions, as OpenAI, vLLM, Ollama, llama.cpp's server and others speak them.
+/// Chat completions and completions, as OpenAI, vLLM, Ollama, llama.cpp's server and others speak them.
 ///
-/// Source: OpenAI API reference, "Create chat completion" and "The chat completion chunk object".
+/// Source: OpenAI API reference, "Create chat completion", "The chat completion chunk object" and "Create completion".
 struct OpenAIWire: ProviderWire {
   var headers: HTTPHeaders { [:] }
 
-  func path(model: String) -> String { "/chat/completions" }
+  func path(_ request: ModelRequest, model: String) -> String {
+    request.prompt == nil ? "/chat/completions" : "/completions"
+  }
+
+  func unsupported(in request: ModelRequest) -> String? { nil }
 
   func keyHeaders(_ key: ProviderKey) -> HTTPHeaders { ["authorization": "Bearer \(key.secret)"] }
 
   func body(_ request: ModelRequest, model: String, temperature: Double?) throws -> Data {
-    var messages: [JSONText] = []
+    var messages: [JSONValue] = []
     for message in request.messages {
       messages += message.toolResults.map {
         .object(["role": .string("tool"), "tool_call_id": .string($0.callID), "content": .string($0.content)])
@@ -22,12 +27,29 @@ struct OpenAIWire: ProviderWire {
       let isResultAlone = !message.toolResults.isEmpty && message.content.isEmpty && message.images.isEmpty
       if !isResultAlone { messages.append(.object(turn(message))) }
     }
-    var body: [String: JSONText] = [
-      "model": .string(model), "messages": .array(messages), "stream": .bool(true),
+    let options = request.options
+    var body: [String: JSONValue] = [
+      "model": .string(model), "stream": .bool(true),
       "stream_options": .object(["include_usage": .bool(true)]),
     ]
-    if let temperature { body["temperature"] = .number(temperature) }
-    if let maximum = request.maximumTokens { body["max_tokens"] = .integer(maximum) }
+    if let prompt = request.prompt {
+      body["prompt"] = .string(prompt.text)
+      if let suffix = prompt.suffix { body["suffix"] = .string(suffix) }
+    } else {
+      body["messages"] = .array(messages)
+    }
+    if let temperature = options.temperature ?? temperature { body["temperature"] = .number(temperature) }
+    if let maximum = request.maximumTokens {
+      body[options.limitCountsReasoning ? "max_completion_tokens" : "max_tokens"] = .integer(maximum)
+    }
+    if let value = options.topP { body["top_p"] = .number(value) }
+    if let value = options.frequencyPenalty { body["frequency_penalty"] = .number(value) }
+    if let value = options.presencePenalty { body["presence_penalty"] = .number(value) }
+    if let seed = options.seed { body["seed"] = .integer(seed) }
+    if !options.stop.isEmpty { body["stop"] = .array(options.stop.map(JSONValue.string)) }
+    if let format = options.responseFormat { body["response_format"] = try responseFormat(format) }
+    if let choice = options.toolChoice { body["tool_choice"] = toolChoice(choice) }
+    if let allows = options.allowsParallelToolCalls { body["parallel_tool_calls"] = .bool(allows) }
     if !request.tools.isEmpty {
       body["tools"] = .array(
         try request.tools.map {
@@ -35,19 +57,41 @@ struct OpenAIWire: ProviderWire {
             "type": .string("function"),
             "function": .object([
               "name": .string($0.name), "description": .string($0.description),
-              "parameters": try JSONText.parse($0.parameters),
+              "parameters": try JSONValue.parse($0.parameters),
             ]),
           ])
         })
     }
-    return Data(try JSONText.object(body).text.utf8)
+    return Data(try JSONValue.object(body).text.utf8)
   }
 
-  private func turn(_ message: ModelMessage) -> [String: JSONText] {
-    var turn: [String: JSONText] = ["role": .string(message.role.rawValue), "content": .string(message.content)]
+  private func responseFormat(_ format: GenerationOptions.ResponseFormat) throws -> JSONValue {
+    switch format {
+    case .text: return .object(["type": .string("text")])
+    case .jsonObject: return .object(["type": .string("json_object")])
+    case .jsonSchema(let format):
+      var schema: [String: JSONValue] = ["name": .string(format.name), "schema": try JSONValue.parse(format.schema)]
+      if let description = format.description { schema["description"] = .string(description) }
+      if let isStrict = format.isStrict { schema["strict"] = .bool(isStrict) }
+      return .object(["type": .string("json_schema"), "json_schema": .object(schema)])
+    }
+  }
+
+  private func toolChoice(_ choice: GenerationOptions.ToolChoice) -> JSONValue {
+    switch choice {
+    case .automatic: .string("auto")
+    case .never: .string("none")
+    case .required: .string("required")
+    case .tool(let name):
+      .object(["type": .string("function"), "function": .object(["name": .string(name)])])
+    }
+  }
+
+  private func turn(_ message: ModelMessage) -> [String: JSONValue] {
+    var turn: [String: JSONValue] = ["role": .string(message.role.rawValue), "content": .string(message.content)]
     if !message.images.isEmpty {
       let images = message.images.map { image in
-        JSONText.object([
+        JSONValue.object([
           "type": .string("image_url"),
           "image_url": .object([
             "url": .string("data:\(image.mediaType);base64,\(Data(image.bytes).base64EncodedString())")
@@ -100,6 +144,6 @@ struct OpenAIWire: ProviderWire {
       throw progress.failure.broken("asked for a tool although it was given none")
     default: progress.finishReason = .stop
     }
-    return choice.delta?.content
+    return choice.delta?.content ?? choice.text
   }
 }

@@ -1,16 +1,19 @@
 import Application
 import Domain
 import FoundationEssentials
+import JSONValues
 import NIOHTTP1
 
 /// How one provider's requests and events are written; it holds no state and knows no connection.
 protocol ProviderWire: Sendable {
   /// The path below the base URL.
-  func path(model: String) -> String
+  func path(_ request: ModelRequest, model: String) -> String
   /// The headers that carry the key.
   func keyHeaders(_ key: ProviderKey) -> HTTPHeaders
   /// The headers that every request has besides.
   var headers: HTTPHeaders { get }
+  /// What of a request the provider has no way to take, as clients name it; `nil` where there is nothing.
+  func unsupported(in request: ModelRequest) -> String?
   /// The body, as JSON.
   func body(_ request: ModelRequest, model: String, temperature: Double?) throws -> Data
   /// Reads one event into what is known of the reply; answers with the text in it.
@@ -49,7 +52,7 @@ struct ReplyProgress {
     var calls: [ModelToolCall] = []
     for (index, draft) in toolCalls.sorted(by: { $0.key < $1.key }) {
       let arguments = draft.arguments.isEmpty ? "{}" : draft.arguments
-      guard !draft.name.isEmpty, case .object? = JSONText.read(arguments) else {
+      guard !draft.name.isEmpty, case .object? = JSONValue.read(arguments) else {
         throw failure.broken("asked for a tool in a form that is none")
       }
       let id = draft.id.isEmpty ? "call_\(index)" : draft.id
@@ -95,66 +98,5 @@ struct ReplyProgress {
       .rejected("the model \(failure.name) refuses this request (\(error?.code ?? ""))")
     default: .unavailable("the provider of the model \(failure.name) has an error")
     }
-  }
-}
-
-/// JSON of any form, for schemas and arguments that pass through unread.
-enum JSONText: Codable, Hashable {
-  case null
-  case bool(Bool)
-  case integer(Int)
-  case number(Double)
-  case string(String)
-  case array([JSONText])
-  case object([String: JSONText])
-
-  /// Reads a text; `nil` when it is no JSON.
-  static func read(_ text: String) -> JSONText? { try? parse(text) }
-
-  init(from decoder: any Decoder) throws {
-    let value = try decoder.singleValueContainer()
-    // Each form is tried in turn; the last one's error is the one that is thrown.
-    if value.decodeNil() {
-      self = .null
-    } else if let bool = try? value.decode(Bool.self) {
-      self = .bool(bool)
-    } else if let integer = try? value.decode(Int.self) {
-      self = .integer(integer)
-    } else if let number = try? value.decode(Double.self) {
-      self = .number(number)
-    } else if let string = try? value.decode(String.self) {
-      self = .string(string)
-    } else if let array = try? value.decode([JSONText].self) {
-      self = .array(array)
-    } else {
-      self = .object(try value.decode([String: JSONText].self))
-    }
-  }
-
-  func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    switch self {
-    case .null: try container.encodeNil()
-    case .bool(let value): try container.encode(value)
-    case .integer(let value): try container.encode(value)
-    case .number(let value): try container.encode(value)
-    case .string(let value): try container.encode(value)
-    case .array(let value): try container.encode(value)
-    case .object(let value): try container.encode(value)
-    }
-  }
-
-  /// The JSON as text, keys sorted.
-  var text: String {
-    get throws {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
-  }
-
-  /// A text that must be JSON.
-  static func parse(_ text: String) throws -> JSONText {
-    try JSONDecoder().decode(JSONText.self, from: Data(text.utf8))
   }
 }

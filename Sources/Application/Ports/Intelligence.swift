@@ -37,6 +37,15 @@ package protocol Intelligence: Sendable {
   /// - Throws: `.invalid` for no text or more than ``EmbedTexts/maximumTexts``; `.precondition` while there is no model.
   func embed(_ texts: [String]) async throws(UseCaseFailure) -> EmbedTexts.Answer
 
+  /// Which models there are.
+  func models() async throws(UseCaseFailure) -> ModelCatalog
+
+  /// Has a model go on with a dialogue or a text that is not stored, as ``CompleteDialogue`` has it. The next event is
+  /// not made before `emit` has returned.
+  func complete(
+    _ command: CompleteDialogue.Command, _ caller: Principal, emit: @escaping CompletionEmitter
+  ) async throws(UseCaseFailure)
+
   /// The documents and the other pending submissions that a submission is much like.
   ///
   /// - Throws: `.forbidden` below admin; `.notFound`.

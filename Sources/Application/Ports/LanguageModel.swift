@@ -38,16 +38,26 @@ package struct ModelRequest: Hashable, Sendable {
   package let maximumTokens: Int?
   /// The tools that the model may ask for.
   package let tools: [ModelTool]
+  /// How it is to generate.
+  package let options: GenerationOptions
+  /// Whether passages were looked for, even where none was found.
+  package let isGrounded: Bool
+  /// A text that is to be continued in place of a dialogue, which is empty then; `nil` for a dialogue.
+  package let prompt: ModelPrompt?
 
   /// Makes a request.
   package init(
-    messages: [ModelMessage], question: String, sources: [Source], maximumTokens: Int?, tools: [ModelTool] = []
+    messages: [ModelMessage], question: String, sources: [Source], maximumTokens: Int?, tools: [ModelTool] = [],
+    options: GenerationOptions = GenerationOptions(), isGrounded: Bool = true, prompt: ModelPrompt? = nil
   ) {
     self.messages = messages
     self.question = question
     self.sources = sources
     self.maximumTokens = maximumTokens
     self.tools = tools
+    self.options = options
+    self.isGrounded = isGrounded
+    self.prompt = prompt
   }
 }
 
@@ -97,6 +107,10 @@ package protocol LanguageModel: Sendable {
   /// The name it is registered and shown under.
   var name: String { get }
 
+  /// What of a request the model cannot take, as a sentence for whoever sent it; `nil` when it takes all of it. Asked
+  /// before ``reply(to:emit:)``, which refuses such a request as `.rejected`.
+  func unsupported(in request: ModelRequest) -> String?
+
   /// Replies, handing over each part of the text as it comes. Each part is handed over before the next is read, so a
   /// slow reader slows the model down. Leaving by cancellation closes the upstream call before this returns.
   ///
@@ -104,6 +118,11 @@ package protocol LanguageModel: Sendable {
   func reply(
     to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
   ) async throws(ModelFailure) -> ReplyEnd
+}
+
+extension LanguageModel {
+  /// All is taken.
+  package func unsupported(in request: ModelRequest) -> String? { nil }
 }
 
 /// The models by name.

@@ -39,6 +39,14 @@ package struct LocalIntelligence: Intelligence {
     try await useCases.embedTexts(texts)
   }
 
+  package func models() async throws(UseCaseFailure) -> ModelCatalog { useCases.listModels() }
+
+  package func complete(
+    _ command: CompleteDialogue.Command, _ caller: Principal, emit: @escaping CompletionEmitter
+  ) async throws(UseCaseFailure) {
+    try await useCases.complete(command, caller, emit: emit)
+  }
+
   package func similar(
     to submission: SubmissionID, _ caller: Principal
   ) async throws(UseCaseFailure) -> SimilarityReport {

@@ -21,6 +21,8 @@ package enum UseCaseFailure: Error, Hashable, Sendable {
   case exhausted(String)
   /// Something that is needed does not answer; worth a later try.
   case unavailable(String)
+  /// Something that is needed has too much to do, and may have said for how long; worth a try then.
+  case overloaded(String, retryAfter: Duration?)
   /// A defect or a damaged store; the detail is for the log, never for a client.
   case broken(String)
   /// The caller went away.

@@ -120,6 +120,10 @@ package struct IntelligenceUseCases: Sendable {
   package let cancelChat: CancelChat
   /// Finds passages.
   package let search: SearchKnowledge
+  /// Tells which models there are.
+  package let listModels: ListModels
+  /// Has a model go on with a dialogue that is not stored.
+  package let complete: CompleteDialogue
   /// Turns texts into vectors.
   package let embedTexts: EmbedTexts
   /// Measures search against judgements.
@@ -146,16 +150,21 @@ package struct IntelligenceUseCases: Sendable {
     activeReplies = ActiveReplies()
     search = SearchKnowledge(
       index: world.passages, embedder: world.embedders.current, reranker: world.reranker, settings: settings.search)
-    embedTexts = EmbedTexts(embedder: world.embedders.current)
+    embedTexts = EmbedTexts(embedder: world.embedders.current, counter: world.counter)
     evaluate = EvaluateRetrieval(search: search)
     let replySignals = ReplySignals()
     desk = ReplyDesk(
       log: world.replies, signals: replySignals, active: activeReplies, settings: settings.desk, clock: clock)
     let follow = FollowReply(
       log: world.replies, signals: replySignals, settings: settings.desk, makeID: makeID, clock: clock)
+    let ground = GroundQuestion(
+      memories: world.memories, search: search, counter: world.counter, settings: settings.reply)
+    listModels = ListModels(models: world.models, embedder: world.embedder)
+    complete = CompleteDialogue(
+      models: world.models, ground: ground, counter: world.counter, settings: settings.reply, makeID: makeID,
+      clock: clock)
     let write = WriteReply(
-      conversations: world.conversations, memories: world.memories, models: world.models, search: search,
-      counter: world.counter,
+      conversations: world.conversations, models: world.models, ground: ground, counter: world.counter,
       settings: settings.reply, replies: activeReplies, desk: desk, follow: follow, makeID: makeID, clock: clock)
     streamChat = StreamChat(conversations: world.conversations, makeID: makeID, clock: clock, write: write)
     regenerate = RegenerateMessage(conversations: world.conversations, write: write)

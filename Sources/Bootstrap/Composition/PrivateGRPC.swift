@@ -22,7 +22,11 @@ enum PrivateGRPC {
     // The gateway has held a question to its limit; in binary it is no longer, and the caller comes beside it.
     server.messageLimits = MessageLimits(
       standard: max(configuration.limits.chatBody, configuration.limits.requestBody) + 4096,
-      byMethod: ["opentier.intelligence.v1.IntelligenceService/Embed": configuration.limits.submissionBody])
+      byMethod: [
+        "opentier.intelligence.v1.IntelligenceService/Embed": max(
+          configuration.limits.submissionBody, configuration.limits.completionBody),
+        "opentier.intelligence.v1.IntelligenceService/Complete": configuration.limits.completionBody + 4096,
+      ])
     server.keepalive.interval = configuration.grpc.keepaliveInterval
     server.keepalive.timeout = configuration.grpc.keepaliveTimeout
     server.maximumStreams = configuration.grpc.maximumStreams

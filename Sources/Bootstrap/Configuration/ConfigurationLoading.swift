@@ -235,6 +235,7 @@ extension ServerConfiguration.Limits {
     let size = SettingForm<Int>.bytes(1024...(1 << 30))
     requestBody = try reader.value("limits.requestBody", size, default: 128 << 10)
     chatBody = try reader.value("limits.chatBody", size, default: 512 << 10)
+    completionBody = try reader.value("limits.completionBody", size, default: 16 << 20)
     submissionBody = try reader.value("limits.submissionBody", size, default: 32 << 20)
     uploadBody = try reader.value("limits.uploadBody", size, default: 100 << 20)
   }

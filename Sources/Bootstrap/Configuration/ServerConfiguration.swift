@@ -173,6 +173,8 @@ package struct ServerConfiguration: Sendable {
     package let requestBody: Int
     /// `limits.chatBody`: of a question.
     package let chatBody: Int
+    /// `limits.completionBody`: of a request to the OpenAI-compatible API, pictures included.
+    package let completionBody: Int
     /// `limits.submissionBody`: of a submission as JSON.
     package let submissionBody: Int
     /// `limits.uploadBody`: of a submission as a form with a file.

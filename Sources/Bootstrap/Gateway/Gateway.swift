@@ -39,8 +39,9 @@ package struct Gateway: Sendable {
   ) -> Wires {
     let contract = ContractServices(useCases)
     let http = HTTPService(
-      configuration: HTTPConfiguration(configuration, version: version), services: contract, readiness: readiness,
-      metricsText: metricsText, logger: logger, onListening: onHTTP)
+      configuration: HTTPConfiguration(configuration, version: version), services: contract,
+      intelligence: useCases.intelligence, readiness: readiness, metricsText: metricsText, logger: logger,
+      onListening: onHTTP)
     let grpc = PublicGRPC.service(
       configuration, contract: contract, readiness: readiness, logger: logger, onListening: onGRPC)
     return Wires([http, grpc])
@@ -57,6 +58,7 @@ extension HTTPConfiguration {
     shutdownGrace = configuration.shutdownGrace
     limits.standardBody = configuration.limits.requestBody
     limits.chatBody = configuration.limits.chatBody
+    limits.completionBody = configuration.limits.completionBody
     limits.submissionBody = configuration.limits.submissionBody
     limits.uploadedFile = configuration.limits.uploadBody
     allowedOrigins = configuration.corsOrigins

@@ -71,6 +71,15 @@ package enum CitationCheck {
   /// `[x]`, `[1](link)` and code are the text that they are.
   package static func markers(in reply: String) -> [Int] {
     var found: [Int] = []
+    for occurrence in occurrences(in: reply) {
+      for number in occurrence.numbers where !found.contains(number) { found.append(number) }
+    }
+    return found
+  }
+
+  /// Where the markers of a reply stand: the numbers in one pair of brackets, and the bytes of UTF-8 that it takes.
+  package static func occurrences(in reply: String) -> [(numbers: [Int], range: Range<Int>)] {
+    var found: [(numbers: [Int], range: Range<Int>)] = []
     let bytes = Array(reply.utf8)
     var index = 0
     var inFence = false
@@ -91,10 +100,21 @@ package enum CitationCheck {
         index += 1
         continue
       }
-      for number in numbers where !found.contains(number) { found.append(number) }
+      found.append((numbers, index..<end))
       index = end
     }
     return found
+  }
+
+  /// A reply without its markers, and without the blank before each.
+  package static func withoutMarkers(_ reply: String) -> String {
+    var bytes = Array(reply.utf8)
+    for occurrence in occurrences(in: reply).reversed() {
+      let start = occurrence.range.lowerBound
+      let hasBlank = start > 0 && bytes[start - 1] == UInt8(ascii: " ")
+      bytes.removeSubrange((hasBlank ? start - 1 : start)..<occurrence.range.upperBound)
+    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   /// The citations of a reply, in the order of their markers; a marker that names no source is dropped.

@@ -24,6 +24,9 @@ final class ScriptedIntelligence: Intelligence {
     var hits: [SearchHit] = []
     var similar = SimilarityReport(documents: [], submissions: [], comparedSubmissions: 0)
     var compared: [SubmissionID] = []
+    var completed: [CompleteDialogue.Command] = []
+    var catalog = ModelCatalog(models: [], embedding: nil)
+    var completions: [CompletionEvent] = []
     var failure: UseCaseFailure?
   }
 
@@ -53,6 +56,24 @@ final class ScriptedIntelligence: Intelligence {
     try note(caller)
     state.withLock { $0.commands.append(command) }
     try await onChat(command, caller, emit)
+  }
+
+  func models() async throws(UseCaseFailure) -> ModelCatalog {
+    try state.withLock { state throws(UseCaseFailure) in
+      if let failure = state.failure { throw failure }
+      return state.catalog
+    }
+  }
+
+  func complete(
+    _ command: CompleteDialogue.Command, _ caller: Principal, emit: @escaping CompletionEmitter
+  ) async throws(UseCaseFailure) {
+    let events = state.withLock { state in
+      state.completed.append(command)
+      return state.completions
+    }
+    for event in events { try await emit(event) }
+    try note(caller)
   }
 
   func similar(to submission: SubmissionID, _ caller: Principal) async throws(UseCaseFailure) -> SimilarityReport {
@@ -93,7 +114,7 @@ final class ScriptedIntelligence: Intelligence {
   }
 
   func embed(_ texts: [String]) async throws(UseCaseFailure) -> EmbedTexts.Answer {
-    EmbedTexts.Answer(model: "m", vectors: texts.map { Embedding([Float($0.utf8.count), -0.5]) })
+    EmbedTexts.Answer(model: "m", vectors: texts.map { Embedding([Float($0.utf8.count), -0.5]) }, tokens: 7)
   }
 
   func wakeWorkers() async { state.withLock { $0.wakeUps += 1 } }

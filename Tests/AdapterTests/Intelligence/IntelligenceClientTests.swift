@@ -87,7 +87,9 @@ struct IntelligenceClientTests {
       #expect(hits == [hit])
       #expect(try await client.similar(to: submission, ada) == similar)
       let vectors = try await client.embed(["ab", "c"])
-      #expect(vectors == EmbedTexts.Answer(model: "m", vectors: [Embedding([2, -0.5]), Embedding([1, -0.5])]))
+      #expect(
+        vectors
+          == EmbedTexts.Answer(model: "m", vectors: [Embedding([2, -0.5]), Embedding([1, -0.5])], tokens: 7))
       try await client.regenerate(reply, ada, emit: log.emit)
       try await client.cancel(reply.messageID, ada)
       await client.wakeWorkers()

@@ -44,4 +44,20 @@ struct CitationCheckTests {
     let both = CitationCheck.citations(in: "[1]", sources: [source], quotes: [exact, quote("two", 106, 109)])
     #expect(both.map(\.source.text) == ["one", "two"])
   }
+
+  @Test("each place of a marker is found by its bytes")
+  func occurrences() {
+    let found = CitationCheck.occurrences(in: "Ü [1] `[2]` [3, 4]")
+    #expect(found.map(\.numbers) == [[1], [3, 4]])
+    #expect(found.map(\.range) == [3..<6, 13..<19])
+  }
+
+  @Test(
+    "a reply without its markers is the text with them taken out",
+    arguments: [
+      ("Water [3].", "Water."), ("[1] Ü [2][3] end", " Ü end"), ("no marks [x] `[1]`", "no marks [x] `[1]`"), ("", ""),
+    ])
+  func withoutMarkers(text: String, expected: String) {
+    #expect(CitationCheck.withoutMarkers(text) == expected)
+  }
 }

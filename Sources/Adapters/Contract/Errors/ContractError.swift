@@ -10,15 +10,19 @@ package struct ContractError: Error, Sendable {
   package let details: [FieldViolation]
   /// What only the log may know.
   package let diagnosis: String?
+  /// When to try again, counted from now, where it is known.
+  package let retryAfter: Duration?
 
   /// Makes an error.
   package init(
-    _ code: ContractErrorCode, _ message: String, details: [FieldViolation] = [], diagnosis: String? = nil
+    _ code: ContractErrorCode, _ message: String, details: [FieldViolation] = [], diagnosis: String? = nil,
+    retryAfter: Duration? = nil
   ) {
     self.code = code
     self.message = message
     self.details = details
     self.diagnosis = diagnosis
+    self.retryAfter = retryAfter
   }
 
   /// A field that breaks a rule.

@@ -12,6 +12,7 @@ extension ContractError {
     case .precondition(let message): self.init(.failedPrecondition, message)
     case .exhausted(let message): self.init(.resourceExhausted, message)
     case .unavailable(let message): self.init(.unavailable, message)
+    case .overloaded(let message, let retryAfter): self.init(.unavailable, message, retryAfter: retryAfter)
     case .broken(let detail): self.init(.internal, Self.defect, diagnosis: detail)
     case .cancelled: self.init(.canceled, "the request was cancelled")
     }
@@ -41,6 +42,7 @@ extension UseCaseFailure {
     case .alreadyExists, .aborted: self = .alreadyExists(error.message)
     case .failedPrecondition: self = .precondition(error.message)
     case .resourceExhausted: self = .exhausted(error.message)
+    case .unavailable where error.retryAfter != nil: self = .overloaded(error.message, retryAfter: error.retryAfter)
     case .unavailable, .deadlineExceeded: self = .unavailable(error.message)
     case .canceled: self = .cancelled
     case .unknown, .unimplemented, .internal, .dataLoss: self = .broken(error.diagnosis ?? error.message)

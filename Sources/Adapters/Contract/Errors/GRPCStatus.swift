@@ -5,6 +5,9 @@ extension ContractError: RPCErrorConvertible {
   /// the connection, which have the same statuses.
   package static let codeKey = "opentier-code"
 
+  /// The key under which gRPC's trailers say after how many seconds a call may be tried again.
+  package static let retryAfterKey = "opentier-retry-after"
+
   /// The code on native gRPC.
   package var rpcErrorCode: RPCError.Code { code.grpc }
   /// The message on native gRPC.
@@ -12,7 +15,13 @@ extension ContractError: RPCErrorConvertible {
   /// The contract's code, and the details where there are any: a `google.rpc.Status` in `grpc-status-details-bin`.
   package var rpcErrorMetadata: Metadata {
     var metadata: Metadata = [Self.codeKey: "\(code.rawValue)"]
+    if let retryAfterSeconds { metadata.addString(String(retryAfterSeconds), forKey: Self.retryAfterKey) }
     if let statusDetails { metadata.addBinary(statusDetails, forKey: "grpc-status-details-bin") }
     return metadata
+  }
+
+  /// ``retryAfter`` in whole seconds, rounded up, as `Retry-After` has it (RFC 9110 §10.2.3).
+  package var retryAfterSeconds: Int? {
+    retryAfter.map { Int(($0 / .seconds(1)).rounded(.up)) }
   }
 }

@@ -103,6 +103,32 @@ package enum Opentier_Intelligence_V1_IntelligenceService: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "ListModels" metadata.
+        package enum ListModels: Sendable {
+            /// Request type for "ListModels".
+            package typealias Input = Opentier_Intelligence_V1_ListModelsRequest
+            /// Response type for "ListModels".
+            package typealias Output = Opentier_Intelligence_V1_ListModelsResponse
+            /// Descriptor for "ListModels".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "opentier.intelligence.v1.IntelligenceService"),
+                method: "ListModels",
+                type: .unary
+            )
+        }
+        /// Namespace for "Complete" metadata.
+        package enum Complete: Sendable {
+            /// Request type for "Complete".
+            package typealias Input = Opentier_Intelligence_V1_CompleteRequest
+            /// Response type for "Complete".
+            package typealias Output = Opentier_Intelligence_V1_CompleteResponse
+            /// Descriptor for "Complete".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "opentier.intelligence.v1.IntelligenceService"),
+                method: "Complete",
+                type: .serverStreaming
+            )
+        }
         /// Namespace for "FindSimilar" metadata.
         package enum FindSimilar: Sendable {
             /// Request type for "FindSimilar".
@@ -137,6 +163,8 @@ package enum Opentier_Intelligence_V1_IntelligenceService: Sendable {
             CancelChat.descriptor,
             Search.descriptor,
             Embed.descriptor,
+            ListModels.descriptor,
+            Complete.descriptor,
             FindSimilar.descriptor,
             WakeWorkers.descriptor
         ]
@@ -282,6 +310,45 @@ extension Opentier_Intelligence_V1_IntelligenceService {
             request: GRPCCore.StreamingServerRequest<Opentier_Intelligence_V1_EmbedRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_EmbedResponse>
+
+        /// Handle the "ListModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells which models there are.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Opentier_Intelligence_V1_ListModelsRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Opentier_Intelligence_V1_ListModelsResponse` messages.
+        func listModels(
+            request: GRPCCore.StreamingServerRequest<Opentier_Intelligence_V1_ListModelsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_ListModelsResponse>
+
+        /// Handle the "Complete" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Has a model go on with a dialogue or a text, of which nothing is stored. The events come in the order sources (of a
+        /// > reply that rests on passages), delta, completed; a failure is the status of the call, after the first event too.
+        /// > 
+        /// > Fails with `not_found` for a model that there is not, and with `invalid_argument` for what the model does not take.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Opentier_Intelligence_V1_CompleteRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Opentier_Intelligence_V1_CompleteResponse` messages.
+        func complete(
+            request: GRPCCore.StreamingServerRequest<Opentier_Intelligence_V1_CompleteRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_CompleteResponse>
 
         /// Handle the "FindSimilar" method.
         ///
@@ -445,6 +512,45 @@ extension Opentier_Intelligence_V1_IntelligenceService {
             request: GRPCCore.ServerRequest<Opentier_Intelligence_V1_EmbedRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Opentier_Intelligence_V1_EmbedResponse>
+
+        /// Handle the "ListModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells which models there are.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Opentier_Intelligence_V1_ListModelsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Opentier_Intelligence_V1_ListModelsResponse` message.
+        func listModels(
+            request: GRPCCore.ServerRequest<Opentier_Intelligence_V1_ListModelsRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Opentier_Intelligence_V1_ListModelsResponse>
+
+        /// Handle the "Complete" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Has a model go on with a dialogue or a text, of which nothing is stored. The events come in the order sources (of a
+        /// > reply that rests on passages), delta, completed; a failure is the status of the call, after the first event too.
+        /// > 
+        /// > Fails with `not_found` for a model that there is not, and with `invalid_argument` for what the model does not take.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Opentier_Intelligence_V1_CompleteRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Opentier_Intelligence_V1_CompleteResponse` messages.
+        func complete(
+            request: GRPCCore.ServerRequest<Opentier_Intelligence_V1_CompleteRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_CompleteResponse>
 
         /// Handle the "FindSimilar" method.
         ///
@@ -610,6 +716,46 @@ extension Opentier_Intelligence_V1_IntelligenceService {
             context: GRPCCore.ServerContext
         ) async throws -> Opentier_Intelligence_V1_EmbedResponse
 
+        /// Handle the "ListModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells which models there are.
+        ///
+        /// - Parameters:
+        ///   - request: A `Opentier_Intelligence_V1_ListModelsRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Opentier_Intelligence_V1_ListModelsResponse` to respond with.
+        func listModels(
+            request: Opentier_Intelligence_V1_ListModelsRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Opentier_Intelligence_V1_ListModelsResponse
+
+        /// Handle the "Complete" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Has a model go on with a dialogue or a text, of which nothing is stored. The events come in the order sources (of a
+        /// > reply that rests on passages), delta, completed; a failure is the status of the call, after the first event too.
+        /// > 
+        /// > Fails with `not_found` for a model that there is not, and with `invalid_argument` for what the model does not take.
+        ///
+        /// - Parameters:
+        ///   - request: A `Opentier_Intelligence_V1_CompleteRequest` message.
+        ///   - response: A response stream of `Opentier_Intelligence_V1_CompleteResponse` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        func complete(
+            request: Opentier_Intelligence_V1_CompleteRequest,
+            response: GRPCCore.RPCWriter<Opentier_Intelligence_V1_CompleteResponse>,
+            context: GRPCCore.ServerContext
+        ) async throws
+
         /// Handle the "FindSimilar" method.
         ///
         /// > Source IDL Documentation:
@@ -719,6 +865,28 @@ extension Opentier_Intelligence_V1_IntelligenceService.StreamingServiceProtocol 
             }
         )
         router.registerHandler(
+            forMethod: Opentier_Intelligence_V1_IntelligenceService.Method.ListModels.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Opentier_Intelligence_V1_ListModelsRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Opentier_Intelligence_V1_ListModelsResponse>(),
+            handler: { request, context in
+                try await self.listModels(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
+            forMethod: Opentier_Intelligence_V1_IntelligenceService.Method.Complete.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Opentier_Intelligence_V1_CompleteRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Opentier_Intelligence_V1_CompleteResponse>(),
+            handler: { request, context in
+                try await self.complete(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
             forMethod: Opentier_Intelligence_V1_IntelligenceService.Method.FindSimilar.descriptor,
             deserializer: GRPCProtobuf.ProtobufDeserializer<Opentier_Intelligence_V1_FindSimilarRequest>(),
             serializer: GRPCProtobuf.ProtobufSerializer<Opentier_Intelligence_V1_FindSimilarResponse>(),
@@ -810,6 +978,28 @@ extension Opentier_Intelligence_V1_IntelligenceService.ServiceProtocol {
             context: context
         )
         return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func listModels(
+        request: GRPCCore.StreamingServerRequest<Opentier_Intelligence_V1_ListModelsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_ListModelsResponse> {
+        let response = try await self.listModels(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func complete(
+        request: GRPCCore.StreamingServerRequest<Opentier_Intelligence_V1_CompleteRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_CompleteResponse> {
+        let response = try await self.complete(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return response
     }
 
     package func findSimilar(
@@ -925,6 +1115,36 @@ extension Opentier_Intelligence_V1_IntelligenceService.SimpleServiceProtocol {
                 context: context
             ),
             metadata: [:]
+        )
+    }
+
+    package func listModels(
+        request: GRPCCore.ServerRequest<Opentier_Intelligence_V1_ListModelsRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Opentier_Intelligence_V1_ListModelsResponse> {
+        return GRPCCore.ServerResponse<Opentier_Intelligence_V1_ListModelsResponse>(
+            message: try await self.listModels(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func complete(
+        request: GRPCCore.ServerRequest<Opentier_Intelligence_V1_CompleteRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_CompleteResponse> {
+        return GRPCCore.StreamingServerResponse<Opentier_Intelligence_V1_CompleteResponse>(
+            metadata: [:],
+            producer: { writer in
+                try await self.complete(
+                    request: request.message,
+                    response: writer,
+                    context: context
+                )
+                return [:]
+            }
         )
     }
 
@@ -1110,6 +1330,55 @@ extension Opentier_Intelligence_V1_IntelligenceService {
             deserializer: some GRPCCore.MessageDeserializer<Opentier_Intelligence_V1_EmbedResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Opentier_Intelligence_V1_EmbedResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "ListModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells which models there are.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Opentier_Intelligence_V1_ListModelsRequest` message.
+        ///   - serializer: A serializer for `Opentier_Intelligence_V1_ListModelsRequest` messages.
+        ///   - deserializer: A deserializer for `Opentier_Intelligence_V1_ListModelsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func listModels<Result>(
+            request: GRPCCore.ClientRequest<Opentier_Intelligence_V1_ListModelsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Opentier_Intelligence_V1_ListModelsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Opentier_Intelligence_V1_ListModelsResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Opentier_Intelligence_V1_ListModelsResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "Complete" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Has a model go on with a dialogue or a text, of which nothing is stored. The events come in the order sources (of a
+        /// > reply that rests on passages), delta, completed; a failure is the status of the call, after the first event too.
+        /// > 
+        /// > Fails with `not_found` for a model that there is not, and with `invalid_argument` for what the model does not take.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Opentier_Intelligence_V1_CompleteRequest` message.
+        ///   - serializer: A serializer for `Opentier_Intelligence_V1_CompleteRequest` messages.
+        ///   - deserializer: A deserializer for `Opentier_Intelligence_V1_CompleteResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func complete<Result>(
+            request: GRPCCore.ClientRequest<Opentier_Intelligence_V1_CompleteRequest>,
+            serializer: some GRPCCore.MessageSerializer<Opentier_Intelligence_V1_CompleteRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Opentier_Intelligence_V1_CompleteResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Opentier_Intelligence_V1_CompleteResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
 
         /// Call the "FindSimilar" method.
@@ -1383,6 +1652,75 @@ extension Opentier_Intelligence_V1_IntelligenceService {
             )
         }
 
+        /// Call the "ListModels" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Tells which models there are.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Opentier_Intelligence_V1_ListModelsRequest` message.
+        ///   - serializer: A serializer for `Opentier_Intelligence_V1_ListModelsRequest` messages.
+        ///   - deserializer: A deserializer for `Opentier_Intelligence_V1_ListModelsResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func listModels<Result>(
+            request: GRPCCore.ClientRequest<Opentier_Intelligence_V1_ListModelsRequest>,
+            serializer: some GRPCCore.MessageSerializer<Opentier_Intelligence_V1_ListModelsRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Opentier_Intelligence_V1_ListModelsResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Opentier_Intelligence_V1_ListModelsResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Opentier_Intelligence_V1_IntelligenceService.Method.ListModels.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
+        /// Call the "Complete" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Has a model go on with a dialogue or a text, of which nothing is stored. The events come in the order sources (of a
+        /// > reply that rests on passages), delta, completed; a failure is the status of the call, after the first event too.
+        /// > 
+        /// > Fails with `not_found` for a model that there is not, and with `invalid_argument` for what the model does not take.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Opentier_Intelligence_V1_CompleteRequest` message.
+        ///   - serializer: A serializer for `Opentier_Intelligence_V1_CompleteRequest` messages.
+        ///   - deserializer: A deserializer for `Opentier_Intelligence_V1_CompleteResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func complete<Result>(
+            request: GRPCCore.ClientRequest<Opentier_Intelligence_V1_CompleteRequest>,
+            serializer: some GRPCCore.MessageSerializer<Opentier_Intelligence_V1_CompleteRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Opentier_Intelligence_V1_CompleteResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Opentier_Intelligence_V1_CompleteResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.serverStreaming(
+                request: request,
+                descriptor: Opentier_Intelligence_V1_IntelligenceService.Method.Complete.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
         /// Call the "FindSimilar" method.
         ///
         /// > Source IDL Documentation:
@@ -1622,6 +1960,65 @@ extension Opentier_Intelligence_V1_IntelligenceService.ClientProtocol {
             request: request,
             serializer: GRPCProtobuf.ProtobufSerializer<Opentier_Intelligence_V1_EmbedRequest>(),
             deserializer: GRPCProtobuf.ProtobufDeserializer<Opentier_Intelligence_V1_EmbedResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListModels" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells which models there are.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Opentier_Intelligence_V1_ListModelsRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func listModels<Result>(
+        request: GRPCCore.ClientRequest<Opentier_Intelligence_V1_ListModelsRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Opentier_Intelligence_V1_ListModelsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.listModels(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Opentier_Intelligence_V1_ListModelsRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Opentier_Intelligence_V1_ListModelsResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "Complete" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Has a model go on with a dialogue or a text, of which nothing is stored. The events come in the order sources (of a
+    /// > reply that rests on passages), delta, completed; a failure is the status of the call, after the first event too.
+    /// > 
+    /// > Fails with `not_found` for a model that there is not, and with `invalid_argument` for what the model does not take.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Opentier_Intelligence_V1_CompleteRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func complete<Result>(
+        request: GRPCCore.ClientRequest<Opentier_Intelligence_V1_CompleteRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Opentier_Intelligence_V1_CompleteResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        try await self.complete(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Opentier_Intelligence_V1_CompleteRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Opentier_Intelligence_V1_CompleteResponse>(),
             options: options,
             onResponse: handleResponse
         )
@@ -1878,6 +2275,73 @@ extension Opentier_Intelligence_V1_IntelligenceService.ClientProtocol {
             metadata: metadata
         )
         return try await self.embed(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "ListModels" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Tells which models there are.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func listModels<Result>(
+        _ message: Opentier_Intelligence_V1_ListModelsRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Opentier_Intelligence_V1_ListModelsResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Opentier_Intelligence_V1_ListModelsRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.listModels(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "Complete" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Has a model go on with a dialogue or a text, of which nothing is stored. The events come in the order sources (of a
+    /// > reply that rests on passages), delta, completed; a failure is the status of the call, after the first event too.
+    /// > 
+    /// > Fails with `not_found` for a model that there is not, and with `invalid_argument` for what the model does not take.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func complete<Result>(
+        _ message: Opentier_Intelligence_V1_CompleteRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.StreamingClientResponse<Opentier_Intelligence_V1_CompleteResponse>) async throws -> Result
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Opentier_Intelligence_V1_CompleteRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.complete(
             request: request,
             options: options,
             onResponse: handleResponse

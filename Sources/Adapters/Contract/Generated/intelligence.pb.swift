@@ -13,6 +13,11 @@
 /// Nobody else speaks it: whoever calls says who the user is and is believed, so the intelligence side serves it only to
 /// gateways that authenticate themselves, and never on a public address. Health is `grpc.health.v1.Health` beside it.
 
+#if canImport(FoundationEssentials)
+package import FoundationEssentials
+#else
+package import Foundation
+#endif
 package import SwiftProtobuf
 
 // If the compiler emits an error on this type, it is because this file
@@ -457,6 +462,738 @@ package nonisolated struct Opentier_Intelligence_V1_EmbedRequest: Sendable {
   package init() {}
 }
 
+/// Nothing: all models are meant.
+package nonisolated struct Opentier_Intelligence_V1_ListModelsRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// The models.
+package nonisolated struct Opentier_Intelligence_V1_ListModelsResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The language models, by name.
+  package var models: [Opentier_Intelligence_V1_ListedModel] = []
+
+  /// The model that passages are embedded with; not set while there is none.
+  package var embeddingModel: Opentier_Intelligence_V1_ListedEmbeddingModel {
+    get {_embeddingModel ?? Opentier_Intelligence_V1_ListedEmbeddingModel()}
+    set {_embeddingModel = newValue}
+  }
+  /// Returns true if `embeddingModel` has been explicitly set.
+  package var hasEmbeddingModel: Bool {self._embeddingModel != nil}
+  /// Clears the value of `embeddingModel`. Subsequent reads from it will return its default value.
+  package mutating func clearEmbeddingModel() {self._embeddingModel = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _embeddingModel: Opentier_Intelligence_V1_ListedEmbeddingModel? = nil
+}
+
+/// A language model.
+package nonisolated struct Opentier_Intelligence_V1_ListedModel: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its name.
+  package var name: String {
+    get {_name ?? String()}
+    set {_name = newValue}
+  }
+  /// Returns true if `name` has been explicitly set.
+  package var hasName: Bool {self._name != nil}
+  /// Clears the value of `name`. Subsequent reads from it will return its default value.
+  package mutating func clearName() {self._name = nil}
+
+  /// Whether it goes on with a dialogue as it is, without passages.
+  package var takesDialogues: Bool {
+    get {_takesDialogues ?? false}
+    set {_takesDialogues = newValue}
+  }
+  /// Returns true if `takesDialogues` has been explicitly set.
+  package var hasTakesDialogues: Bool {self._takesDialogues != nil}
+  /// Clears the value of `takesDialogues`. Subsequent reads from it will return its default value.
+  package mutating func clearTakesDialogues() {self._takesDialogues = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _name: String? = nil
+  fileprivate var _takesDialogues: Bool? = nil
+}
+
+/// An embedding model.
+package nonisolated struct Opentier_Intelligence_V1_ListedEmbeddingModel: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its name.
+  package var name: String {
+    get {_name ?? String()}
+    set {_name = newValue}
+  }
+  /// Returns true if `name` has been explicitly set.
+  package var hasName: Bool {self._name != nil}
+  /// Clears the value of `name`. Subsequent reads from it will return its default value.
+  package mutating func clearName() {self._name = nil}
+
+  /// The width of its vectors.
+  package var dimensions: UInt32 {
+    get {_dimensions ?? 0}
+    set {_dimensions = newValue}
+  }
+  /// Returns true if `dimensions` has been explicitly set.
+  package var hasDimensions: Bool {self._dimensions != nil}
+  /// Clears the value of `dimensions`. Subsequent reads from it will return its default value.
+  package mutating func clearDimensions() {self._dimensions = nil}
+
+  /// The longest input in its tokens.
+  package var maximumTokens: UInt32 {
+    get {_maximumTokens ?? 0}
+    set {_maximumTokens = newValue}
+  }
+  /// Returns true if `maximumTokens` has been explicitly set.
+  package var hasMaximumTokens: Bool {self._maximumTokens != nil}
+  /// Clears the value of `maximumTokens`. Subsequent reads from it will return its default value.
+  package mutating func clearMaximumTokens() {self._maximumTokens = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _name: String? = nil
+  fileprivate var _dimensions: UInt32? = nil
+  fileprivate var _maximumTokens: UInt32? = nil
+}
+
+/// What a model is to go on with.
+package nonisolated struct Opentier_Intelligence_V1_CompleteRequest: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Who asks.
+  package var caller: Opentier_Intelligence_V1_Caller {
+    get {_storage._caller ?? Opentier_Intelligence_V1_Caller()}
+    set {_uniqueStorage()._caller = newValue}
+  }
+  /// Returns true if `caller` has been explicitly set.
+  package var hasCaller: Bool {_storage._caller != nil}
+  /// Clears the value of `caller`. Subsequent reads from it will return its default value.
+  package mutating func clearCaller() {_uniqueStorage()._caller = nil}
+
+  /// The model's name, with `rag:` before it where the reply is to rest on passages.
+  package var model: String {
+    get {_storage._model ?? String()}
+    set {_uniqueStorage()._model = newValue}
+  }
+  /// Returns true if `model` has been explicitly set.
+  package var hasModel: Bool {_storage._model != nil}
+  /// Clears the value of `model`. Subsequent reads from it will return its default value.
+  package mutating func clearModel() {_uniqueStorage()._model = nil}
+
+  /// The dialogue, oldest first.
+  package var messages: [Opentier_Intelligence_V1_ModelMessage] {
+    get {_storage._messages}
+    set {_uniqueStorage()._messages = newValue}
+  }
+
+  /// A text in place of a dialogue.
+  package var prompt: Opentier_Intelligence_V1_ModelPrompt {
+    get {_storage._prompt ?? Opentier_Intelligence_V1_ModelPrompt()}
+    set {_uniqueStorage()._prompt = newValue}
+  }
+  /// Returns true if `prompt` has been explicitly set.
+  package var hasPrompt: Bool {_storage._prompt != nil}
+  /// Clears the value of `prompt`. Subsequent reads from it will return its default value.
+  package mutating func clearPrompt() {_uniqueStorage()._prompt = nil}
+
+  /// The tools that the model may ask for.
+  package var tools: [Opentier_Intelligence_V1_ModelTool] {
+    get {_storage._tools}
+    set {_uniqueStorage()._tools = newValue}
+  }
+
+  /// How it is to generate.
+  package var options: Opentier_Intelligence_V1_GenerationOptions {
+    get {_storage._options ?? Opentier_Intelligence_V1_GenerationOptions()}
+    set {_uniqueStorage()._options = newValue}
+  }
+  /// Returns true if `options` has been explicitly set.
+  package var hasOptions: Bool {_storage._options != nil}
+  /// Clears the value of `options`. Subsequent reads from it will return its default value.
+  package mutating func clearOptions() {_uniqueStorage()._options = nil}
+
+  /// The most tokens of the reply.
+  package var maximumTokens: UInt32 {
+    get {_storage._maximumTokens ?? 0}
+    set {_uniqueStorage()._maximumTokens = newValue}
+  }
+  /// Returns true if `maximumTokens` has been explicitly set.
+  package var hasMaximumTokens: Bool {_storage._maximumTokens != nil}
+  /// Clears the value of `maximumTokens`. Subsequent reads from it will return its default value.
+  package mutating func clearMaximumTokens() {_uniqueStorage()._maximumTokens = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// A turn of a dialogue.
+package nonisolated struct Opentier_Intelligence_V1_ModelMessage: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Who speaks: `system`, `user` or `assistant`.
+  package var role: String {
+    get {_role ?? String()}
+    set {_role = newValue}
+  }
+  /// Returns true if `role` has been explicitly set.
+  package var hasRole: Bool {self._role != nil}
+  /// Clears the value of `role`. Subsequent reads from it will return its default value.
+  package mutating func clearRole() {self._role = nil}
+
+  /// What they say.
+  package var content: String {
+    get {_content ?? String()}
+    set {_content = newValue}
+  }
+  /// Returns true if `content` has been explicitly set.
+  package var hasContent: Bool {self._content != nil}
+  /// Clears the value of `content`. Subsequent reads from it will return its default value.
+  package mutating func clearContent() {self._content = nil}
+
+  /// Pictures that belong to it.
+  package var images: [Opentier_Intelligence_V1_ModelImage] = []
+
+  /// The tools that the model asked for.
+  package var toolCalls: [Opentier_Intelligence_V1_ModelToolCall] = []
+
+  /// What those tools answered.
+  package var toolResults: [Opentier_Intelligence_V1_ModelToolResult] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _role: String? = nil
+  fileprivate var _content: String? = nil
+}
+
+/// A picture.
+package nonisolated struct Opentier_Intelligence_V1_ModelImage: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its media type.
+  package var mediaType: String {
+    get {_mediaType ?? String()}
+    set {_mediaType = newValue}
+  }
+  /// Returns true if `mediaType` has been explicitly set.
+  package var hasMediaType: Bool {self._mediaType != nil}
+  /// Clears the value of `mediaType`. Subsequent reads from it will return its default value.
+  package mutating func clearMediaType() {self._mediaType = nil}
+
+  /// The file's bytes.
+  package var data: Data {
+    get {_data ?? Data()}
+    set {_data = newValue}
+  }
+  /// Returns true if `data` has been explicitly set.
+  package var hasData: Bool {self._data != nil}
+  /// Clears the value of `data`. Subsequent reads from it will return its default value.
+  package mutating func clearData() {self._data = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _mediaType: String? = nil
+  fileprivate var _data: Data? = nil
+}
+
+/// A tool that a model asks for.
+package nonisolated struct Opentier_Intelligence_V1_ModelToolCall: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model's name of the call.
+  package var id: String {
+    get {_id ?? String()}
+    set {_id = newValue}
+  }
+  /// Returns true if `id` has been explicitly set.
+  package var hasID: Bool {self._id != nil}
+  /// Clears the value of `id`. Subsequent reads from it will return its default value.
+  package mutating func clearID() {self._id = nil}
+
+  /// The tool.
+  package var name: String {
+    get {_name ?? String()}
+    set {_name = newValue}
+  }
+  /// Returns true if `name` has been explicitly set.
+  package var hasName: Bool {self._name != nil}
+  /// Clears the value of `name`. Subsequent reads from it will return its default value.
+  package mutating func clearName() {self._name = nil}
+
+  /// The arguments: a JSON object.
+  package var arguments: String {
+    get {_arguments ?? String()}
+    set {_arguments = newValue}
+  }
+  /// Returns true if `arguments` has been explicitly set.
+  package var hasArguments: Bool {self._arguments != nil}
+  /// Clears the value of `arguments`. Subsequent reads from it will return its default value.
+  package mutating func clearArguments() {self._arguments = nil}
+
+  /// What the provider wants back with the call.
+  package var signature: String {
+    get {_signature ?? String()}
+    set {_signature = newValue}
+  }
+  /// Returns true if `signature` has been explicitly set.
+  package var hasSignature: Bool {self._signature != nil}
+  /// Clears the value of `signature`. Subsequent reads from it will return its default value.
+  package mutating func clearSignature() {self._signature = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _id: String? = nil
+  fileprivate var _name: String? = nil
+  fileprivate var _arguments: String? = nil
+  fileprivate var _signature: String? = nil
+}
+
+/// What a tool answered.
+package nonisolated struct Opentier_Intelligence_V1_ModelToolResult: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The call's id.
+  package var callID: String {
+    get {_callID ?? String()}
+    set {_callID = newValue}
+  }
+  /// Returns true if `callID` has been explicitly set.
+  package var hasCallID: Bool {self._callID != nil}
+  /// Clears the value of `callID`. Subsequent reads from it will return its default value.
+  package mutating func clearCallID() {self._callID = nil}
+
+  /// The tool.
+  package var name: String {
+    get {_name ?? String()}
+    set {_name = newValue}
+  }
+  /// Returns true if `name` has been explicitly set.
+  package var hasName: Bool {self._name != nil}
+  /// Clears the value of `name`. Subsequent reads from it will return its default value.
+  package mutating func clearName() {self._name = nil}
+
+  /// The answer.
+  package var content: String {
+    get {_content ?? String()}
+    set {_content = newValue}
+  }
+  /// Returns true if `content` has been explicitly set.
+  package var hasContent: Bool {self._content != nil}
+  /// Clears the value of `content`. Subsequent reads from it will return its default value.
+  package mutating func clearContent() {self._content = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _callID: String? = nil
+  fileprivate var _name: String? = nil
+  fileprivate var _content: String? = nil
+}
+
+/// A text that is to be continued.
+package nonisolated struct Opentier_Intelligence_V1_ModelPrompt: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The text.
+  package var text: String {
+    get {_text ?? String()}
+    set {_text = newValue}
+  }
+  /// Returns true if `text` has been explicitly set.
+  package var hasText: Bool {self._text != nil}
+  /// Clears the value of `text`. Subsequent reads from it will return its default value.
+  package mutating func clearText() {self._text = nil}
+
+  /// What comes behind the gap that is to be filled.
+  package var suffix: String {
+    get {_suffix ?? String()}
+    set {_suffix = newValue}
+  }
+  /// Returns true if `suffix` has been explicitly set.
+  package var hasSuffix: Bool {self._suffix != nil}
+  /// Clears the value of `suffix`. Subsequent reads from it will return its default value.
+  package mutating func clearSuffix() {self._suffix = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _text: String? = nil
+  fileprivate var _suffix: String? = nil
+}
+
+/// A tool that a model may ask for.
+package nonisolated struct Opentier_Intelligence_V1_ModelTool: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its name.
+  package var name: String {
+    get {_name ?? String()}
+    set {_name = newValue}
+  }
+  /// Returns true if `name` has been explicitly set.
+  package var hasName: Bool {self._name != nil}
+  /// Clears the value of `name`. Subsequent reads from it will return its default value.
+  package mutating func clearName() {self._name = nil}
+
+  /// What it does.
+  package var description_p: String {
+    get {_description_p ?? String()}
+    set {_description_p = newValue}
+  }
+  /// Returns true if `description_p` has been explicitly set.
+  package var hasDescription_p: Bool {self._description_p != nil}
+  /// Clears the value of `description_p`. Subsequent reads from it will return its default value.
+  package mutating func clearDescription_p() {self._description_p = nil}
+
+  /// The JSON Schema of its arguments.
+  package var parameters: String {
+    get {_parameters ?? String()}
+    set {_parameters = newValue}
+  }
+  /// Returns true if `parameters` has been explicitly set.
+  package var hasParameters: Bool {self._parameters != nil}
+  /// Clears the value of `parameters`. Subsequent reads from it will return its default value.
+  package mutating func clearParameters() {self._parameters = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _name: String? = nil
+  fileprivate var _description_p: String? = nil
+  fileprivate var _parameters: String? = nil
+}
+
+/// How a model is to generate; what is not set is left to it.
+package nonisolated struct Opentier_Intelligence_V1_GenerationOptions: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The sampling temperature.
+  package var temperature: Double {
+    get {_temperature ?? 0}
+    set {_temperature = newValue}
+  }
+  /// Returns true if `temperature` has been explicitly set.
+  package var hasTemperature: Bool {self._temperature != nil}
+  /// Clears the value of `temperature`. Subsequent reads from it will return its default value.
+  package mutating func clearTemperature() {self._temperature = nil}
+
+  /// The mass of probability that is looked at.
+  package var topP: Double {
+    get {_topP ?? 0}
+    set {_topP = newValue}
+  }
+  /// Returns true if `topP` has been explicitly set.
+  package var hasTopP: Bool {self._topP != nil}
+  /// Clears the value of `topP`. Subsequent reads from it will return its default value.
+  package mutating func clearTopP() {self._topP = nil}
+
+  /// Against repeating.
+  package var frequencyPenalty: Double {
+    get {_frequencyPenalty ?? 0}
+    set {_frequencyPenalty = newValue}
+  }
+  /// Returns true if `frequencyPenalty` has been explicitly set.
+  package var hasFrequencyPenalty: Bool {self._frequencyPenalty != nil}
+  /// Clears the value of `frequencyPenalty`. Subsequent reads from it will return its default value.
+  package mutating func clearFrequencyPenalty() {self._frequencyPenalty = nil}
+
+  /// Against repeating at all.
+  package var presencePenalty: Double {
+    get {_presencePenalty ?? 0}
+    set {_presencePenalty = newValue}
+  }
+  /// Returns true if `presencePenalty` has been explicitly set.
+  package var hasPresencePenalty: Bool {self._presencePenalty != nil}
+  /// Clears the value of `presencePenalty`. Subsequent reads from it will return its default value.
+  package mutating func clearPresencePenalty() {self._presencePenalty = nil}
+
+  /// For sampling that is to be repeatable.
+  package var seed: Int64 {
+    get {_seed ?? 0}
+    set {_seed = newValue}
+  }
+  /// Returns true if `seed` has been explicitly set.
+  package var hasSeed: Bool {self._seed != nil}
+  /// Clears the value of `seed`. Subsequent reads from it will return its default value.
+  package mutating func clearSeed() {self._seed = nil}
+
+  /// Texts before which the reply ends.
+  package var stop: [String] = []
+
+  /// `text`, `json_object` or `json_schema`.
+  package var responseFormat: String {
+    get {_responseFormat ?? String()}
+    set {_responseFormat = newValue}
+  }
+  /// Returns true if `responseFormat` has been explicitly set.
+  package var hasResponseFormat: Bool {self._responseFormat != nil}
+  /// Clears the value of `responseFormat`. Subsequent reads from it will return its default value.
+  package mutating func clearResponseFormat() {self._responseFormat = nil}
+
+  /// Of the format `json_schema`.
+  package var jsonSchema: Opentier_Intelligence_V1_JsonSchemaFormat {
+    get {_jsonSchema ?? Opentier_Intelligence_V1_JsonSchemaFormat()}
+    set {_jsonSchema = newValue}
+  }
+  /// Returns true if `jsonSchema` has been explicitly set.
+  package var hasJsonSchema: Bool {self._jsonSchema != nil}
+  /// Clears the value of `jsonSchema`. Subsequent reads from it will return its default value.
+  package mutating func clearJsonSchema() {self._jsonSchema = nil}
+
+  /// `auto`, `none`, `required` or `tool`.
+  package var toolChoice: String {
+    get {_toolChoice ?? String()}
+    set {_toolChoice = newValue}
+  }
+  /// Returns true if `toolChoice` has been explicitly set.
+  package var hasToolChoice: Bool {self._toolChoice != nil}
+  /// Clears the value of `toolChoice`. Subsequent reads from it will return its default value.
+  package mutating func clearToolChoice() {self._toolChoice = nil}
+
+  /// Of the choice `tool`.
+  package var toolName: String {
+    get {_toolName ?? String()}
+    set {_toolName = newValue}
+  }
+  /// Returns true if `toolName` has been explicitly set.
+  package var hasToolName: Bool {self._toolName != nil}
+  /// Clears the value of `toolName`. Subsequent reads from it will return its default value.
+  package mutating func clearToolName() {self._toolName = nil}
+
+  /// Whether several tools may be asked for at once.
+  package var allowsParallelToolCalls: Bool {
+    get {_allowsParallelToolCalls ?? false}
+    set {_allowsParallelToolCalls = newValue}
+  }
+  /// Returns true if `allowsParallelToolCalls` has been explicitly set.
+  package var hasAllowsParallelToolCalls: Bool {self._allowsParallelToolCalls != nil}
+  /// Clears the value of `allowsParallelToolCalls`. Subsequent reads from it will return its default value.
+  package mutating func clearAllowsParallelToolCalls() {self._allowsParallelToolCalls = nil}
+
+  /// Whether the limit of tokens counts those that a model thinks with.
+  package var limitCountsReasoning: Bool {
+    get {_limitCountsReasoning ?? false}
+    set {_limitCountsReasoning = newValue}
+  }
+  /// Returns true if `limitCountsReasoning` has been explicitly set.
+  package var hasLimitCountsReasoning: Bool {self._limitCountsReasoning != nil}
+  /// Clears the value of `limitCountsReasoning`. Subsequent reads from it will return its default value.
+  package mutating func clearLimitCountsReasoning() {self._limitCountsReasoning = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _temperature: Double? = nil
+  fileprivate var _topP: Double? = nil
+  fileprivate var _frequencyPenalty: Double? = nil
+  fileprivate var _presencePenalty: Double? = nil
+  fileprivate var _seed: Int64? = nil
+  fileprivate var _responseFormat: String? = nil
+  fileprivate var _jsonSchema: Opentier_Intelligence_V1_JsonSchemaFormat? = nil
+  fileprivate var _toolChoice: String? = nil
+  fileprivate var _toolName: String? = nil
+  fileprivate var _allowsParallelToolCalls: Bool? = nil
+  fileprivate var _limitCountsReasoning: Bool? = nil
+}
+
+/// A JSON Schema that a reply is to have.
+package nonisolated struct Opentier_Intelligence_V1_JsonSchemaFormat: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Its name.
+  package var name: String {
+    get {_name ?? String()}
+    set {_name = newValue}
+  }
+  /// Returns true if `name` has been explicitly set.
+  package var hasName: Bool {self._name != nil}
+  /// Clears the value of `name`. Subsequent reads from it will return its default value.
+  package mutating func clearName() {self._name = nil}
+
+  /// What it is for.
+  package var description_p: String {
+    get {_description_p ?? String()}
+    set {_description_p = newValue}
+  }
+  /// Returns true if `description_p` has been explicitly set.
+  package var hasDescription_p: Bool {self._description_p != nil}
+  /// Clears the value of `description_p`. Subsequent reads from it will return its default value.
+  package mutating func clearDescription_p() {self._description_p = nil}
+
+  /// The schema.
+  package var schema: String {
+    get {_schema ?? String()}
+    set {_schema = newValue}
+  }
+  /// Returns true if `schema` has been explicitly set.
+  package var hasSchema: Bool {self._schema != nil}
+  /// Clears the value of `schema`. Subsequent reads from it will return its default value.
+  package mutating func clearSchema() {self._schema = nil}
+
+  /// Whether the reply must have it to the letter.
+  package var strict: Bool {
+    get {_strict ?? false}
+    set {_strict = newValue}
+  }
+  /// Returns true if `strict` has been explicitly set.
+  package var hasStrict: Bool {self._strict != nil}
+  /// Clears the value of `strict`. Subsequent reads from it will return its default value.
+  package mutating func clearStrict() {self._strict = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _name: String? = nil
+  fileprivate var _description_p: String? = nil
+  fileprivate var _schema: String? = nil
+  fileprivate var _strict: Bool? = nil
+}
+
+/// An event of a completion.
+package nonisolated struct Opentier_Intelligence_V1_CompleteResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Which one it is.
+  package var event: Opentier_Intelligence_V1_CompleteResponse.OneOf_Event? = nil
+
+  /// The passages that the model gets.
+  package var sources: Opentier_V1_ChatSources {
+    get {
+      if case .sources(let v)? = event {return v}
+      return Opentier_V1_ChatSources()
+    }
+    set {event = .sources(newValue)}
+  }
+
+  /// The next part of the text.
+  package var delta: Opentier_V1_ChatDelta {
+    get {
+      if case .delta(let v)? = event {return v}
+      return Opentier_V1_ChatDelta()
+    }
+    set {event = .delta(newValue)}
+  }
+
+  /// The reply is whole.
+  package var completed: Opentier_Intelligence_V1_CompletionCompleted {
+    get {
+      if case .completed(let v)? = event {return v}
+      return Opentier_Intelligence_V1_CompletionCompleted()
+    }
+    set {event = .completed(newValue)}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  /// Which one it is.
+  package nonisolated enum OneOf_Event: Equatable, Sendable {
+    /// The passages that the model gets.
+    case sources(Opentier_V1_ChatSources)
+    /// The next part of the text.
+    case delta(Opentier_V1_ChatDelta)
+    /// The reply is whole.
+    case completed(Opentier_Intelligence_V1_CompletionCompleted)
+
+  }
+
+  package init() {}
+}
+
+/// How a completion ended.
+package nonisolated struct Opentier_Intelligence_V1_CompletionCompleted: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `stop` or `length`.
+  package var finishReason: String {
+    get {_finishReason ?? String()}
+    set {_finishReason = newValue}
+  }
+  /// Returns true if `finishReason` has been explicitly set.
+  package var hasFinishReason: Bool {self._finishReason != nil}
+  /// Clears the value of `finishReason`. Subsequent reads from it will return its default value.
+  package mutating func clearFinishReason() {self._finishReason = nil}
+
+  /// The tools that the model asks for.
+  package var toolCalls: [Opentier_Intelligence_V1_ModelToolCall] = []
+
+  /// What it used.
+  package var usage: Opentier_V1_TokenUsage {
+    get {_usage ?? Opentier_V1_TokenUsage()}
+    set {_usage = newValue}
+  }
+  /// Returns true if `usage` has been explicitly set.
+  package var hasUsage: Bool {self._usage != nil}
+  /// Clears the value of `usage`. Subsequent reads from it will return its default value.
+  package mutating func clearUsage() {self._usage = nil}
+
+  /// The checked citations.
+  package var citations: [Opentier_V1_Citation] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _finishReason: String? = nil
+  fileprivate var _usage: Opentier_V1_TokenUsage? = nil
+}
+
 /// The vectors of texts.
 package nonisolated struct Opentier_Intelligence_V1_EmbedResponse: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -476,11 +1213,22 @@ package nonisolated struct Opentier_Intelligence_V1_EmbedResponse: Sendable {
   /// One for each text, in their order.
   package var vectors: [Opentier_Intelligence_V1_Vector] = []
 
+  /// The tokens of the texts together, as far as the model has read them.
+  package var tokens: UInt32 {
+    get {_tokens ?? 0}
+    set {_tokens = newValue}
+  }
+  /// Returns true if `tokens` has been explicitly set.
+  package var hasTokens: Bool {self._tokens != nil}
+  /// Clears the value of `tokens`. Subsequent reads from it will return its default value.
+  package mutating func clearTokens() {self._tokens = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _model: String? = nil
+  fileprivate var _tokens: UInt32? = nil
 }
 
 /// A unit vector.
@@ -1151,9 +1899,802 @@ nonisolated extension Opentier_Intelligence_V1_EmbedRequest: SwiftProtobuf.Messa
   }
 }
 
+nonisolated extension Opentier_Intelligence_V1_ListModelsRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ListModelsRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_ListModelsRequest, rhs: Opentier_Intelligence_V1_ListModelsRequest) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_ListModelsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ListModelsResponse"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}models\0\u{3}embedding_model\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.models) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._embeddingModel) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.models.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.models, fieldNumber: 1)
+    }
+    try { if let v = self._embeddingModel {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_ListModelsResponse, rhs: Opentier_Intelligence_V1_ListModelsResponse) -> Bool {
+    if lhs.models != rhs.models {return false}
+    if lhs._embeddingModel != rhs._embeddingModel {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_ListedModel: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ListedModel"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}takes_dialogues\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._name) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self._takesDialogues) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._name {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._takesDialogues {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_ListedModel, rhs: Opentier_Intelligence_V1_ListedModel) -> Bool {
+    if lhs._name != rhs._name {return false}
+    if lhs._takesDialogues != rhs._takesDialogues {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_ListedEmbeddingModel: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ListedEmbeddingModel"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}dimensions\0\u{3}maximum_tokens\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._name) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self._dimensions) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self._maximumTokens) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._name {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._dimensions {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._maximumTokens {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_ListedEmbeddingModel, rhs: Opentier_Intelligence_V1_ListedEmbeddingModel) -> Bool {
+    if lhs._name != rhs._name {return false}
+    if lhs._dimensions != rhs._dimensions {return false}
+    if lhs._maximumTokens != rhs._maximumTokens {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_CompleteRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".CompleteRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}caller\0\u{1}model\0\u{1}messages\0\u{1}prompt\0\u{1}tools\0\u{1}options\0\u{3}maximum_tokens\0")
+
+  fileprivate class _StorageClass {
+    var _caller: Opentier_Intelligence_V1_Caller? = nil
+    var _model: String? = nil
+    var _messages: [Opentier_Intelligence_V1_ModelMessage] = []
+    var _prompt: Opentier_Intelligence_V1_ModelPrompt? = nil
+    var _tools: [Opentier_Intelligence_V1_ModelTool] = []
+    var _options: Opentier_Intelligence_V1_GenerationOptions? = nil
+    var _maximumTokens: UInt32? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _caller = source._caller
+      _model = source._model
+      _messages = source._messages
+      _prompt = source._prompt
+      _tools = source._tools
+      _options = source._options
+      _maximumTokens = source._maximumTokens
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._caller) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._model) }()
+        case 3: try { try decoder.decodeRepeatedMessageField(value: &_storage._messages) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._prompt) }()
+        case 5: try { try decoder.decodeRepeatedMessageField(value: &_storage._tools) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._options) }()
+        case 7: try { try decoder.decodeSingularUInt32Field(value: &_storage._maximumTokens) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._caller {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      try { if let v = _storage._model {
+        try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+      } }()
+      if !_storage._messages.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._messages, fieldNumber: 3)
+      }
+      try { if let v = _storage._prompt {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
+      if !_storage._tools.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._tools, fieldNumber: 5)
+      }
+      try { if let v = _storage._options {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
+      try { if let v = _storage._maximumTokens {
+        try visitor.visitSingularUInt32Field(value: v, fieldNumber: 7)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_CompleteRequest, rhs: Opentier_Intelligence_V1_CompleteRequest) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._caller != rhs_storage._caller {return false}
+        if _storage._model != rhs_storage._model {return false}
+        if _storage._messages != rhs_storage._messages {return false}
+        if _storage._prompt != rhs_storage._prompt {return false}
+        if _storage._tools != rhs_storage._tools {return false}
+        if _storage._options != rhs_storage._options {return false}
+        if _storage._maximumTokens != rhs_storage._maximumTokens {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_ModelMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ModelMessage"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}role\0\u{1}content\0\u{1}images\0\u{3}tool_calls\0\u{3}tool_results\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._role) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._content) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.images) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.toolCalls) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.toolResults) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._role {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._content {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    if !self.images.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.images, fieldNumber: 3)
+    }
+    if !self.toolCalls.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.toolCalls, fieldNumber: 4)
+    }
+    if !self.toolResults.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.toolResults, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_ModelMessage, rhs: Opentier_Intelligence_V1_ModelMessage) -> Bool {
+    if lhs._role != rhs._role {return false}
+    if lhs._content != rhs._content {return false}
+    if lhs.images != rhs.images {return false}
+    if lhs.toolCalls != rhs.toolCalls {return false}
+    if lhs.toolResults != rhs.toolResults {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_ModelImage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ModelImage"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}media_type\0\u{1}data\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._mediaType) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self._data) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._mediaType {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._data {
+      try visitor.visitSingularBytesField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_ModelImage, rhs: Opentier_Intelligence_V1_ModelImage) -> Bool {
+    if lhs._mediaType != rhs._mediaType {return false}
+    if lhs._data != rhs._data {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_ModelToolCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ModelToolCall"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}arguments\0\u{1}signature\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._id) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._name) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self._arguments) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self._signature) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._id {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._name {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._arguments {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._signature {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 4)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_ModelToolCall, rhs: Opentier_Intelligence_V1_ModelToolCall) -> Bool {
+    if lhs._id != rhs._id {return false}
+    if lhs._name != rhs._name {return false}
+    if lhs._arguments != rhs._arguments {return false}
+    if lhs._signature != rhs._signature {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_ModelToolResult: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ModelToolResult"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}call_id\0\u{1}name\0\u{1}content\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._callID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._name) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self._content) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._callID {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._name {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._content {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_ModelToolResult, rhs: Opentier_Intelligence_V1_ModelToolResult) -> Bool {
+    if lhs._callID != rhs._callID {return false}
+    if lhs._name != rhs._name {return false}
+    if lhs._content != rhs._content {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_ModelPrompt: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ModelPrompt"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}text\0\u{1}suffix\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._text) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._suffix) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._text {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._suffix {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_ModelPrompt, rhs: Opentier_Intelligence_V1_ModelPrompt) -> Bool {
+    if lhs._text != rhs._text {return false}
+    if lhs._suffix != rhs._suffix {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_ModelTool: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ModelTool"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}description\0\u{1}parameters\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._description_p) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self._parameters) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._name {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._description_p {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._parameters {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_ModelTool, rhs: Opentier_Intelligence_V1_ModelTool) -> Bool {
+    if lhs._name != rhs._name {return false}
+    if lhs._description_p != rhs._description_p {return false}
+    if lhs._parameters != rhs._parameters {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_GenerationOptions: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".GenerationOptions"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}temperature\0\u{3}top_p\0\u{3}frequency_penalty\0\u{3}presence_penalty\0\u{1}seed\0\u{1}stop\0\u{3}response_format\0\u{3}json_schema\0\u{3}tool_choice\0\u{3}tool_name\0\u{3}allows_parallel_tool_calls\0\u{3}limit_counts_reasoning\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularDoubleField(value: &self._temperature) }()
+      case 2: try { try decoder.decodeSingularDoubleField(value: &self._topP) }()
+      case 3: try { try decoder.decodeSingularDoubleField(value: &self._frequencyPenalty) }()
+      case 4: try { try decoder.decodeSingularDoubleField(value: &self._presencePenalty) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self._seed) }()
+      case 6: try { try decoder.decodeRepeatedStringField(value: &self.stop) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self._responseFormat) }()
+      case 8: try { try decoder.decodeSingularMessageField(value: &self._jsonSchema) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self._toolChoice) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self._toolName) }()
+      case 11: try { try decoder.decodeSingularBoolField(value: &self._allowsParallelToolCalls) }()
+      case 12: try { try decoder.decodeSingularBoolField(value: &self._limitCountsReasoning) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._temperature {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._topP {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._frequencyPenalty {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._presencePenalty {
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 4)
+    } }()
+    try { if let v = self._seed {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 5)
+    } }()
+    if !self.stop.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.stop, fieldNumber: 6)
+    }
+    try { if let v = self._responseFormat {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 7)
+    } }()
+    try { if let v = self._jsonSchema {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    } }()
+    try { if let v = self._toolChoice {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 9)
+    } }()
+    try { if let v = self._toolName {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 10)
+    } }()
+    try { if let v = self._allowsParallelToolCalls {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 11)
+    } }()
+    try { if let v = self._limitCountsReasoning {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 12)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_GenerationOptions, rhs: Opentier_Intelligence_V1_GenerationOptions) -> Bool {
+    if lhs._temperature != rhs._temperature {return false}
+    if lhs._topP != rhs._topP {return false}
+    if lhs._frequencyPenalty != rhs._frequencyPenalty {return false}
+    if lhs._presencePenalty != rhs._presencePenalty {return false}
+    if lhs._seed != rhs._seed {return false}
+    if lhs.stop != rhs.stop {return false}
+    if lhs._responseFormat != rhs._responseFormat {return false}
+    if lhs._jsonSchema != rhs._jsonSchema {return false}
+    if lhs._toolChoice != rhs._toolChoice {return false}
+    if lhs._toolName != rhs._toolName {return false}
+    if lhs._allowsParallelToolCalls != rhs._allowsParallelToolCalls {return false}
+    if lhs._limitCountsReasoning != rhs._limitCountsReasoning {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_JsonSchemaFormat: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".JsonSchemaFormat"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}description\0\u{1}schema\0\u{1}strict\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._description_p) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self._schema) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self._strict) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._name {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._description_p {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._schema {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._strict {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 4)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_JsonSchemaFormat, rhs: Opentier_Intelligence_V1_JsonSchemaFormat) -> Bool {
+    if lhs._name != rhs._name {return false}
+    if lhs._description_p != rhs._description_p {return false}
+    if lhs._schema != rhs._schema {return false}
+    if lhs._strict != rhs._strict {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_CompleteResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".CompleteResponse"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sources\0\u{1}delta\0\u{1}completed\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: Opentier_V1_ChatSources?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .sources(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .sources(v)
+        }
+      }()
+      case 2: try {
+        var v: Opentier_V1_ChatDelta?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .delta(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .delta(v)
+        }
+      }()
+      case 3: try {
+        var v: Opentier_Intelligence_V1_CompletionCompleted?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .completed(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .completed(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    switch self.event {
+    case .sources?: try {
+      guard case .sources(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    }()
+    case .delta?: try {
+      guard case .delta(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    }()
+    case .completed?: try {
+      guard case .completed(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_CompleteResponse, rhs: Opentier_Intelligence_V1_CompleteResponse) -> Bool {
+    if lhs.event != rhs.event {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_CompletionCompleted: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".CompletionCompleted"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}finish_reason\0\u{3}tool_calls\0\u{1}usage\0\u{1}citations\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._finishReason) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.toolCalls) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._usage) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.citations) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._finishReason {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    if !self.toolCalls.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.toolCalls, fieldNumber: 2)
+    }
+    try { if let v = self._usage {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if !self.citations.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.citations, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_CompletionCompleted, rhs: Opentier_Intelligence_V1_CompletionCompleted) -> Bool {
+    if lhs._finishReason != rhs._finishReason {return false}
+    if lhs.toolCalls != rhs.toolCalls {return false}
+    if lhs._usage != rhs._usage {return false}
+    if lhs.citations != rhs.citations {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Opentier_Intelligence_V1_EmbedResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".EmbedResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}vectors\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}vectors\0\u{1}tokens\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1163,6 +2704,7 @@ nonisolated extension Opentier_Intelligence_V1_EmbedResponse: SwiftProtobuf.Mess
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self._model) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.vectors) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self._tokens) }()
       default: break
       }
     }
@@ -1179,12 +2721,16 @@ nonisolated extension Opentier_Intelligence_V1_EmbedResponse: SwiftProtobuf.Mess
     if !self.vectors.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.vectors, fieldNumber: 2)
     }
+    try { if let v = self._tokens {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 3)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Opentier_Intelligence_V1_EmbedResponse, rhs: Opentier_Intelligence_V1_EmbedResponse) -> Bool {
     if lhs._model != rhs._model {return false}
     if lhs.vectors != rhs.vectors {return false}
+    if lhs._tokens != rhs._tokens {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

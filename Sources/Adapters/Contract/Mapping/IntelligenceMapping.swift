@@ -68,7 +68,7 @@ extension ChatEvent {
 }
 
 extension Source {
-  fileprivate init(_ message: Opentier_V1_Source) throws(ContractError) {
+  init(_ message: Opentier_V1_Source) throws(ContractError) {
     self.init(
       marker: Int(message.marker), documentID: try DocumentID(answered: message.documentID),
       revisionID: try RevisionID(answered: message.revisionID), chunkID: try ChunkID(answered: message.chunkID),
@@ -77,7 +77,7 @@ extension Source {
       pages: message.hasStartPage ? PageSpan(first: Int(message.startPage), last: Int(message.endPage)) : nil)
   }
 
-  fileprivate init(_ message: Opentier_V1_Citation) throws(ContractError) {
+  init(_ message: Opentier_V1_Citation) throws(ContractError) {
     self.init(
       marker: Int(message.marker), documentID: try DocumentID(answered: message.documentID),
       revisionID: try RevisionID(answered: message.revisionID), chunkID: try ChunkID(answered: message.chunkID),
@@ -144,7 +144,8 @@ extension SimilarDocument {
 extension EmbedTexts.Answer {
   /// Reads vectors.
   package init(_ response: Opentier_Intelligence_V1_EmbedResponse) {
-    self.init(model: response.model, vectors: response.vectors.map { Embedding($0.values) })
+    self.init(
+      model: response.model, vectors: response.vectors.map { Embedding($0.values) }, tokens: Int(response.tokens))
   }
 }
 
@@ -153,6 +154,7 @@ extension Opentier_Intelligence_V1_EmbedResponse {
   package init(_ answer: EmbedTexts.Answer) {
     self.init()
     model = answer.model
+    tokens = UInt32(count: answer.tokens)
     vectors = answer.vectors.map { vector in
       var message = Opentier_Intelligence_V1_Vector()
       message.values = vector.values
@@ -169,7 +171,7 @@ extension Identifier {
 }
 
 extension ContractError {
-  fileprivate static func unreadable(_ what: String) -> ContractError {
+  static func unreadable(_ what: String) -> ContractError {
     ContractError(
       any: UseCaseFailure.broken(
         "the intelligence side answered with \(what) that cannot be read: is it of this version?"))

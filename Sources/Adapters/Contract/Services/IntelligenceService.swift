@@ -119,6 +119,28 @@ package struct IntelligenceService: Opentier_Intelligence_V1_IntelligenceService
     return Opentier_Intelligence_V1_EmbedResponse(answer)
   }
 
+  package func listModels(
+    request: Opentier_Intelligence_V1_ListModelsRequest, context: ServerContext
+  ) async throws -> Opentier_Intelligence_V1_ListModelsResponse {
+    try admit()
+    let catalog = try await Self.rethrowing { try await intelligence.models() }
+    return Opentier_Intelligence_V1_ListModelsResponse(catalog)
+  }
+
+  package func complete(
+    request: Opentier_Intelligence_V1_CompleteRequest,
+    response: RPCWriter<Opentier_Intelligence_V1_CompleteResponse>, context: ServerContext
+  ) async throws {
+    try admit()
+    let caller = try Principal(request.caller)
+    let command = try CompleteDialogue.Command(request)
+    try await Self.rethrowing {
+      try await intelligence.complete(command, caller) { event throws(UseCaseFailure) in
+        do { try await response.write(Opentier_Intelligence_V1_CompleteResponse(event)) } catch { throw .cancelled }
+      }
+    }
+  }
+
   package func wakeWorkers(
     request: Opentier_Intelligence_V1_WakeWorkersRequest, context: ServerContext
   ) async throws -> Opentier_Intelligence_V1_WakeWorkersResponse {

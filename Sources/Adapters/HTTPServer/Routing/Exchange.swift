@@ -9,6 +9,8 @@ enum Exchange: Sendable {
   case events(RESTMessage)
   /// A method with a stream of enveloped messages.
   case enveloped(Binding, any EnvelopedWire)
+  /// A method of the OpenAI-compatible API, and what the gaps of its path hold, still encoded.
+  case openAI(OpenAIOperation, [Substring])
   /// Something that is whole at once.
   case endpoint(@Sendable (RequestHead) async -> Answer)
   /// Nothing that can be called.
@@ -18,6 +20,7 @@ enum Exchange: Sendable {
   init(_ match: RouteTable.Match, _ head: RequestHead, _ limits: HTTPLimits) {
     switch match {
     case .found(.endpoint(let endpoint), _, _): self = .endpoint(endpoint)
+    case .found(.openAI(let operation), _, let values): self = .openAI(operation, values)
     case .found(.rest(let binding), _, let values):
       let message = RESTMessage(binding: binding, head: head, values: values, limits: limits)
       self = binding.isStreaming ? .events(message) : .unary(binding, message)
@@ -35,7 +38,13 @@ enum Exchange: Sendable {
         answer.headers[.allow] = allowed.joined(separator: ", ")
         self = .refused(answer)
       } else {
-        self = .refused(HTTPRefusal.methodNotAllowed(allowed: allowed).answer)
+        var answer = HTTPRefusal.methodNotAllowed(allowed: allowed).answer
+        if Self.isOpenAI(head) {
+          let headers = answer.headers
+          answer = OpenAIError.noSuchPath(head, status: 405).answer
+          answer.headers[.allow] = headers[.allow]
+        }
+        self = .refused(answer)
       }
     case .notFound: self = .refused(Self.notFound(head))
     }
@@ -63,6 +72,7 @@ enum Exchange: Sendable {
 
   /// No such path; below the contract's services it is a method that is not implemented, and gRPC-Web says so with 200.
   private static func notFound(_ head: RequestHead) -> Answer {
+    if isOpenAI(head) { return OpenAIError.noSuchPath(head, status: 404).answer }
     guard head.path.hasPrefix(CORSPolicy.procedures) else { return HTTPRefusal.noSuchPath().answer }
     let refusal = HTTPRefusal.noSuchPath(.unimplemented)
     guard head.method == "POST", let form = head.mediaType.flatMap({ GRPCWebWire.forms[$0] }) else {
@@ -71,19 +81,22 @@ enum Exchange: Sendable {
     return GRPCWebWire(head: head, form: form, limit: 0).refusal(refusal)
   }
 
+  private static func isOpenAI(_ head: RequestHead) -> Bool { head.path.hasPrefix(OpenAIOperation.prefix + "/") }
+
   /// The protocol of a method's call; `nil` for what is none.
   var wire: (any Wire)? {
     switch self {
     case .unary(_, let wire): wire
     case .events(let wire): wire
     case .enveloped(_, let wire): wire
-    case .endpoint, .refused: nil
+    case .openAI, .endpoint, .refused: nil
     }
   }
 
   /// Whether a body is worth being sent: there is somebody to read it, and it is not too long.
   func readsBody(_ head: RequestHead, _ limits: HTTPLimits) -> Bool {
     guard let length = head.contentLength else { return true }
+    if case .openAI = self { return length <= limits.completionBody }
     guard case .unary(let binding, let wire) = self else { return false }
     // The envelope, and Base64, make the body longer than its message: the envelope itself tells the length.
     if wire is GRPCWebWire { return true }

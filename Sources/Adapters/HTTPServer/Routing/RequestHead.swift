@@ -7,11 +7,14 @@ struct RequestHead: Sendable {
   let path: String
   let query: String
   let headers: HTTPFields
+  /// The server's host and port as the client names them.
+  let authority: String?
 
   /// Reads a head. The target is a path or, through a proxy, a whole URL (RFC 9112 §3.2).
   init(_ request: HTTPRequest) {
     method = request.method.rawValue
     headers = request.headerFields
+    authority = request.authority.flatMap { $0.isEmpty ? nil : $0 }
     var target = Substring(request.path ?? "")
     if !target.hasPrefix("/"), let scheme = target.firstRange(of: "://") {
       target = target[scheme.upperBound...]

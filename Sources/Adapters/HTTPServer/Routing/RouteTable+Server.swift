@@ -14,6 +14,7 @@ extension RouteTable {
       add("POST", binding.procedurePath, .procedure(binding))
       if binding.isSideEffectFree, !binding.isStreaming { add("GET", binding.procedurePath, .query(binding)) }
     }
+    for operation in OpenAIOperation.allCases { add(operation.verb, operation.path, .openAI(operation)) }
     let document = Array(
       OpenAPIDocument(services.bindings, prefix: ContractServices.restPrefix, version: version).json.utf8)
     add("GET", "/openapi.json", .endpoint { _ in Answer(json: document) })

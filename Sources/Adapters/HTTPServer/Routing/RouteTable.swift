@@ -8,6 +8,8 @@ enum Route: Sendable {
   case procedure(Binding)
   /// A method of the contract by Connect's GET.
   case query(Binding)
+  /// A method of the OpenAI-compatible API.
+  case openAI(OpenAIOperation)
   /// Something that is whole at once: a probe, a document, a file.
   case endpoint(@Sendable (RequestHead) async -> Answer)
 }

@@ -34,6 +34,7 @@ struct Answer: Sendable {
   init(_ error: ContractError, status: HTTPResponse.Status? = nil) {
     self.init(status ?? HTTPResponse.Status(code: error.code.httpStatus), json: error.json)
     if self.status == .unauthorized { headers[.wwwAuthenticate] = "Bearer" }
+    if let seconds = error.retryAfterSeconds { headers[.retryAfter] = String(seconds) }
     diagnosis = error.diagnosis
   }
 }

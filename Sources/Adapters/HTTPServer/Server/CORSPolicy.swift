@@ -60,11 +60,12 @@ struct CORSPolicy: Sendable {
   private static let exposed = [
     "grpc-status", "grpc-message", "grpc-status-details-bin", "Grpc-Encoding", "Grpc-Accept-Encoding",
     "Connect-Content-Encoding", "Connect-Accept-Encoding", "Content-Encoding", "Accept-Encoding", "ETag",
-    "WWW-Authenticate", "x-request-id",
+    "WWW-Authenticate", "Retry-After", "x-request-id",
   ].joined(separator: ", ")
 
   private func covers(_ path: String) -> Bool {
-    path.hasPrefix(ContractServices.restPrefix + "/") || path.hasPrefix(Self.procedures) || path == "/openapi.json"
+    path.hasPrefix(ContractServices.restPrefix + "/") || path.hasPrefix(OpenAIOperation.prefix + "/")
+      || path.hasPrefix(Self.procedures) || path == "/openapi.json"
   }
 }
 

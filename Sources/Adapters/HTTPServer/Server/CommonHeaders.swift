@@ -10,6 +10,7 @@ extension HTTPField.Name {
   static let crossOriginResourcePolicy = Self("cross-origin-resource-policy")!
   static let accelBuffering = Self("x-accel-buffering")!
   static let acceptPost = Self("accept-post")!
+  static let forwardedProto = Self("x-forwarded-proto")!
   static let lastEventID = Self("last-event-id")!
 
   // The Connect protocol reference.

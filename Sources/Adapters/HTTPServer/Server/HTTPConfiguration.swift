@@ -27,6 +27,8 @@ package struct HTTPLimits: Sendable {
   package var standardBody = 128 << 10
   /// The most bytes of a question's body: 512 KiB, room for 32,000 characters however they are escaped.
   package var chatBody = 512 << 10
+  /// The most bytes of a request to the OpenAI-compatible API, pictures included: 16 MiB.
+  package var completionBody = 16 << 20
   /// The most bytes of a submission as JSON: 32 MiB.
   package var submissionBody = 32 << 20
   /// The most bytes of an uploaded file: 100 MiB.

@@ -1,3 +1,4 @@
+package import Application
 package import Contract
 import EmbeddedFiles
 import FoundationEssentials
@@ -26,13 +27,14 @@ package struct HTTPService: Service {
   /// - Parameters:
   ///   - configuration: where to listen, and limits.
   ///   - services: the contract.
+  ///   - intelligence: the models of the OpenAI-compatible API.
   ///   - readiness: what `/readyz` looks at.
   ///   - metricsText: the body of `/metrics`, in Prometheus' text format 0.0.4.
   ///   - logger: takes a line for each request.
   ///   - onListening: told the address and the port, which is of interest where the port was 0.
   package init(
-    configuration: HTTPConfiguration, services: ContractServices, readiness: [ReadinessCheck],
-    metricsText: @escaping @Sendable () async -> String, logger: Logger,
+    configuration: HTTPConfiguration, services: ContractServices, intelligence: any Intelligence,
+    readiness: [ReadinessCheck], metricsText: @escaping @Sendable () async -> String, logger: Logger,
     onListening: @escaping OnListening = { _, _ in }
   ) {
     self.configuration = configuration
@@ -42,7 +44,8 @@ package struct HTTPService: Service {
       routes: RouteTable(
         services: services, readiness: readiness, metricsText: metricsText, version: configuration.version,
         files: EmbeddedFiles.files(in: "web")),
-      services: services, configuration: configuration, log: AccessLog(logger: logger),
+      services: services, openAI: OpenAIAPI(intelligence, services: services, limits: configuration.limits),
+      configuration: configuration, log: AccessLog(logger: logger),
       cors: CORSPolicy(origins: configuration.allowedOrigins))
   }
 
@@ -58,7 +61,7 @@ package struct HTTPService: Service {
       routes: RouteTable(readiness: readiness, metricsText: metricsText),
       services: ContractServices(bindings: []) { _ throws(ContractError) in
         throw ContractError(.unimplemented, "nobody signs in here")
-      }, configuration: configuration, log: AccessLog(logger: logger), cors: CORSPolicy(origins: []))
+      }, openAI: nil, configuration: configuration, log: AccessLog(logger: logger), cors: CORSPolicy(origins: []))
   }
 
   /// Serves until told to stop.

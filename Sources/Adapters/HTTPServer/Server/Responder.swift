@@ -11,6 +11,8 @@ import ServiceContextModule
 struct Responder: Sendable {
   let routes: RouteTable
   let services: ContractServices
+  /// `nil` where the OpenAI-compatible API is not served.
+  let openAI: OpenAIAPI?
   let configuration: HTTPConfiguration
   let log: AccessLog
   let cors: CORSPolicy
@@ -44,6 +46,13 @@ struct Responder: Sendable {
         services: services, binding: binding, head: head, context: context, limits: configuration.limits,
         refusal: call.refusal)
       outcome = await ServiceContext.withValue(trace) { await streamingCall.run(request.body, on: stream) }
+    } else if case .openAI(let operation, _) = exchange, operation.isCompletion, let openAI {
+      if head.expectsContinue { try await response.writeInformationalHead(HTTPResponse(status: .continue)) }
+      let completion = CompletionCall(
+        api: openAI, operation: operation, head: head, context: context,
+        keepAliveInterval: configuration.keepAliveInterval,
+        response: StreamedResponse(eventsOn: response, headers: call.headers))
+      outcome = await ServiceContext.withValue(trace) { await completion.run(request.body) }
     } else {
       outcome = try await whole(call, request.body, response, trace)
     }
@@ -80,7 +89,7 @@ struct Responder: Sendable {
       EventStream(
         message, on: response, headers: call.headers, keepAliveInterval: configuration.keepAliveInterval)
     case .enveloped(_, let wire): EnvelopeStream(wire, on: response, headers: call.headers)
-    case .unary, .endpoint, .refused: nil
+    case .unary, .openAI, .endpoint, .refused: nil
     }
   }
 
@@ -131,6 +140,9 @@ struct Responder: Sendable {
     switch call.exchange {
     case .endpoint(let endpoint): return await endpoint(call.head)
     case .refused(let answer): return answer
+    case .openAI(let operation, let values):
+      guard let openAI else { return OpenAIError.noSuchPath(call.head, status: 404).answer }
+      return await openAI.answer(operation, values, call.head, &body, call.context)
     case .unary(let binding, let wire):
       do {
         if let refusal = call.refusal { throw refusal }
@@ -173,7 +185,7 @@ extension Exchange {
     switch self {
     case .events(let message): message.binding
     case .enveloped(let binding, _): binding
-    case .unary, .endpoint, .refused: nil
+    case .unary, .openAI, .endpoint, .refused: nil
     }
   }
 }

@@ -34,7 +34,7 @@ struct EnvelopeStream: MessageStream {
       try await response.send(wire.end(contractError))
       try await response.finish()
     } else {
-      try await response.refuse(with: wire.refusal(error))
+      try await response.answer(with: wire.refusal(error))
     }
     return CallOutcome(status: 200, code: contractError.code, diagnosis: contractError.diagnosis)
   }

@@ -33,11 +33,7 @@ struct EventStream: MessageStream {
     self.wire = wire
     self.keepAliveInterval = keepAliveInterval
     count = Counter(wire.lastEventID)
-    var headers = headers
-    headers[.contentType] = "text/event-stream"
-    headers[.cacheControl] = "no-cache"
-    headers[.accelBuffering] = "no"
-    self.response = StreamedResponse(on: response, headers: headers)
+    self.response = StreamedResponse(eventsOn: response, headers: headers)
   }
 
   func check() throws {
@@ -76,21 +72,11 @@ struct EventStream: MessageStream {
       try await response.finish()
       return CallOutcome(status: 200, diagnosis: answer.diagnosis)
     }
-    try await response.refuse(with: answer)
+    try await response.answer(with: answer)
     return CallOutcome(status: answer.status.code, diagnosis: answer.diagnosis)
   }
 
   func accompany(_ call: @escaping @Sendable () async throws -> Void) async throws {
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      // The pulse looks four times an interval, so that no silence is much longer than it.
-      group.addTask { [keepAliveInterval, response] in
-        while true {
-          try await Task.sleep(for: keepAliveInterval / 4)
-          try await response.send(ByteBuffer(string: ": keep-alive\n\n"), after: keepAliveInterval * 3 / 4)
-        }
-      }
-      defer { group.cancelAll() }
-      try await call()
-    }
+    try await response.keepAlive(every: keepAliveInterval, call)
   }
 }

@@ -31,6 +31,16 @@ final class StreamedResponse: @unchecked Sendable {
     self.headers = headers
   }
 
+  /// Makes a stream of server-sent events on a response.
+  convenience init(eventsOn response: consuming ResponseWriter, headers: HTTPFields) {
+    var headers = headers
+    headers[.contentType] = "text/event-stream"
+    headers[.cacheControl] = "no-cache"
+    // A proxy that collects the parts would keep them from the reader.
+    headers[.accelBuffering] = "no"
+    self.init(on: response, headers: headers)
+  }
+
   /// Whether the head has been sent.
   var isOpen: Bool { state.withLock { $0.isOpen } }
 
@@ -58,14 +68,31 @@ final class StreamedResponse: @unchecked Sendable {
     try await body.finish(nil)
   }
 
-  /// Answers otherwise, while no part has been sent.
-  func refuse(with answer: Answer) async throws {
+  /// Answers with something whole, while no part has been sent.
+  func answer(with answer: Answer) async throws {
     guard let response = response.take() else { return }
     var headers = headers
+    // What only a stream has.
+    headers[.accelBuffering] = nil
     for field in answer.headers { headers[field.name] = field.value }
     headers[.contentLength] = String(answer.body.readableBytes)
     try await response.write(
       response: HTTPResponse(status: answer.status, headerFields: headers), body: ResponseBody(byteBuffer: answer.body))
+  }
+
+  /// Runs a call, and sends comments while the stream that it has begun is silent.
+  func keepAlive(every interval: Duration, _ call: @escaping @Sendable () async throws -> Void) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      // The pulse looks four times an interval, so that no silence is much longer than it.
+      group.addTask { [self] in
+        while true {
+          try await Task.sleep(for: interval / 4)
+          try await send(ByteBuffer(string: ": keep-alive\n\n"), after: interval * 3 / 4)
+        }
+      }
+      defer { group.cancelAll() }
+      try await call()
+    }
   }
 
   private func write(_ buffer: ByteBuffer) async throws {

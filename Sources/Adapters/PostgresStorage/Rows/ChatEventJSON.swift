@@ -81,7 +81,8 @@ extension ChatEventJSON.Failed {
     case .alreadyExists(let words): self.init(kind: "alreadyExists", message: words)
     case .precondition(let words): self.init(kind: "precondition", message: words)
     case .exhausted(let words): self.init(kind: "exhausted", message: words)
-    case .unavailable(let words): self.init(kind: "unavailable", message: words)
+    // When to try again was true when it was said.
+    case .unavailable(let words), .overloaded(let words, _): self.init(kind: "unavailable", message: words)
     case .broken(let detail): self.init(kind: "broken", message: detail)
     case .cancelled: self.init(kind: "cancelled", message: "")
     }

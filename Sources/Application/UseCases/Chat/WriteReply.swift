@@ -26,9 +26,8 @@ package struct WriteReply: Sendable {
   }
 
   let conversations: any ConversationRepository
-  let memories: any MemoryRepository
   let models: LanguageModelRegistry
-  let search: SearchKnowledge
+  let ground: GroundQuestion
   let counter: any TokenCounter
   let settings: Settings
   let replies: ActiveReplies
@@ -47,8 +46,10 @@ package struct WriteReply: Sendable {
     let asOf: Date?
     let filters: SearchFilters
 
-    /// What was asked above the question, oldest first.
-    var earlierQuestions: [String] { history.filter { $0.role == .user }.map(\.content) }
+    /// What passages are looked for with.
+    var grounded: GroundQuestion.Question {
+      GroundQuestion.Question(text: question.content, history: history, filters: filters, asOf: asOf)
+    }
   }
 
   /// The model of a name.
@@ -101,19 +102,10 @@ package struct WriteReply: Sendable {
           .started(
             conversationID: question.conversationID, messageID: draft.id, userMessageID: question.id,
             model: model.name))
-        let memories = try await memories(of: caller)
-        let query = SearchKnowledge.Query(
-          text: String(question.content.prefix(SearchKnowledge.Query.maximumLength)),
-          limit: min(settings.maximumSources * 3, SearchKnowledge.Query.maximumHits), filters: order.filters,
-          asOf: order.asOf, history: order.earlierQuestions, memories: memories)
-        let hits = try await search.withNeighbours(
-          try await search(query, caller), of: settings.maximumSources, reach: settings.neighbours, caller)
-        let sources = ContextPacker.pack(
-          hits, budget: settings.sourceTokens, maximumSources: settings.maximumSources, counter: counter)
-        draft.setSources(sources)
-        try await emit(.sources(sources))
-        return .success(
-          try await generate(draft, order, sources: sources, memories: memories, emit: emit))
+        let found = try await ground(order.grounded, caller)
+        draft.setSources(found.sources)
+        try await emit(.sources(found.sources))
+        return .success(try await generate(draft, order, on: found, emit: emit))
       } catch {
         return .failure(error)
       }
@@ -128,27 +120,14 @@ package struct WriteReply: Sendable {
     try await finish(draft, result, wasCancelledByID: work.isCancelled && !Task.isCancelled, emit: emit)
   }
 
-  /// What the asker has said about themselves, the newest first.
-  private func memories(of caller: Principal) async throws(UseCaseFailure) -> [String] {
-    guard settings.maximumMemories > 0 else { return [] }
-    return try await storing("memory") { () async throws(StorageFailure) in
-      try await memories.memories(of: caller.owner, page: PageRequest(size: settings.maximumMemories))
-    }.items.map(\.content)
-  }
-
   private func generate(
-    _ draft: ReplyDraft, _ order: Order, sources: [Source], memories: [String], emit: @escaping ChatEmitter
+    _ draft: ReplyDraft, _ order: Order, on found: GroundQuestion.Ground, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) -> ReplyEnd {
-    let messages = PromptComposer.compose(
-      memories: memories, history: order.history, question: draft.question.content, sources: sources,
-      historyBudget: settings.historyTokens, counter: counter
-    ).map { ModelMessage(role: $0.role, content: $0.content) }
+    let messages = ground.dialogue(order.grounded, on: found)
     draft.setPrompt(messages.map(\.content).joined(separator: "\n"))
-    // The built-in model reads the question by itself, without the messages.
-    let question = FollowUpQuestion.standalone(
-      draft.question.content, after: order.earlierQuestions, maximumLength: StreamChat.Command.maximumLength)
     let request = ModelRequest(
-      messages: messages, question: question, sources: sources, maximumTokens: settings.replyTokens)
+      messages: messages, question: ground.standalone(order.grounded), sources: found.sources,
+      maximumTokens: settings.replyTokens)
     let limit = limit(of: order.reply)
     do throws(ModelFailure) {
       return try await order.model.reply(to: request) { part throws(ModelFailure) in
@@ -262,7 +241,8 @@ extension UseCaseFailure {
   /// What a model's failure means to the reader.
   init(_ failure: ModelFailure) {
     switch failure {
-    case .unavailable(let why), .overloaded(let why, _), .misconfigured(let why): self = .unavailable(why)
+    case .unavailable(let why), .misconfigured(let why): self = .unavailable(why)
+    case .overloaded(let why, let retryAfter): self = .overloaded(why, retryAfter: retryAfter)
     case .exhausted(let why): self = .exhausted(why)
     case .rejected(let why): self = .invalid(why)
     case .broken(let why): self = .unavailable(why)

@@ -100,18 +100,28 @@ package struct ModelRoute: LanguageModel {
     self.clock = clock
   }
 
+  package func unsupported(in request: ModelRequest) -> String? {
+    let reasons = targets.map { $0.model.unsupported(in: request) }
+    // One target that takes it will do.
+    return reasons.allSatisfy { $0 != nil } ? reasons[0] : nil
+  }
+
   package func reply(
     to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
   ) async throws(ModelFailure) -> ReplyEnd {
     let order = order.places(of: targets.count, random: clock.random).map { targets[$0] }
     var last: ModelFailure?
-    // A target that refused the key or the request does so again.
-    var hopeless: Set<Int> = []
+    // The shortest that a breaker has asked for, where no target was asked.
+    var rest: Duration?
+    if let reason = unsupported(in: request) { throw .rejected(reason) }
+    // A target that cannot take the request is not asked, and one that refused the key does so again.
+    var hopeless = Set(order.indices.filter { order[$0].model.unsupported(in: request) != nil })
     for round in 0..<rounds {
       var notBefore: Duration?
       for (place, target) in order.enumerated() where !hopeless.contains(place) {
         if let refusal = target.refusal(at: clock.now()) {
           notBefore = min(notBefore ?? refusal, refusal)
+          rest = notBefore
           continue
         }
         do throws(RouteFailure) {
@@ -134,7 +144,8 @@ package struct ModelRoute: LanguageModel {
       else { break }
       do { try await clock.sleep(wait) } catch { throw .cancelled }
     }
-    throw last ?? .unavailable("the model \(name) has failed too often just now; try again in a while")
+    throw last
+      ?? .overloaded("the model \(name) has failed too often just now; try again in a while", retryAfter: rest)
   }
 
   private struct RouteFailure: Error {

@@ -11,15 +11,19 @@ package struct EmbedTexts: Sendable {
     package let model: String
     /// Unit vectors, one for each text, in their order.
     package let vectors: [Embedding]
+    /// The tokens of the texts together, as far as the model has read them.
+    package let tokens: Int
 
     /// Makes an answer of its parts.
-    package init(model: String, vectors: [Embedding]) {
+    package init(model: String, vectors: [Embedding], tokens: Int) {
       self.model = model
       self.vectors = vectors
+      self.tokens = tokens
     }
   }
 
   let embedder: CurrentEmbedder
+  let counter: any TokenCounter
 
   /// Embeds 1 to ``maximumTexts`` texts; of each the model reads the beginning, as much as it can.
   ///
@@ -32,7 +36,9 @@ package struct EmbedTexts: Sendable {
       throw .precondition("no embedding model is loaded; run: opentier models fetch")
     }
     do throws(EmbeddingFailure) {
-      return Answer(model: embedder.model.name, vectors: try await embedder.embed(texts))
+      let vectors = try await embedder.embed(texts)
+      let tokens = texts.reduce(0) { $0 + min(counter.count($1), embedder.model.maximumTokens) }
+      return Answer(model: embedder.model.name, vectors: vectors, tokens: tokens)
     } catch {
       switch error {
       case .cancelled: throw .cancelled

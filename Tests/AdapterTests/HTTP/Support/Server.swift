@@ -28,7 +28,8 @@ struct ServerUnderTest: Sendable {
     configure(&configuration)
     let (ports, publish) = AsyncStream<Int>.makeStream()
     let service = HTTPService(
-      configuration: configuration, services: ContractServices(world.useCases.gateway), readiness: readiness,
+      configuration: configuration, services: ContractServices(world.useCases.gateway),
+      intelligence: world.useCases.gateway.intelligence, readiness: readiness,
       metricsText: { "up 1\n" }, logger: logger
     ) { _, port in
       publish.yield(port)

@@ -1,0 +1,181 @@
+package import Domain
+import Synchronization
+
+/// Has a model go on with a dialogue or a text that the caller sends whole; nothing of it is stored.
+///
+/// The models are those of the chat, behind the same limits, breakers and fail-over. A name with ``groundedPrefix`` before
+/// it answers the last question from passages that the caller may find, and its citations are checked.
+package struct CompleteDialogue: Sendable {
+  /// What stands before a model's name where the answer is to rest on passages.
+  package static let groundedPrefix = "rag:"
+  /// The most messages of a dialogue.
+  package static let maximumMessages = 4_096
+
+  /// What is to be gone on with.
+  package struct Command: Hashable, Sendable {
+    /// The model's name, with ``CompleteDialogue/groundedPrefix`` or without.
+    package let model: String
+    /// The dialogue, oldest first; empty where there is a prompt.
+    package let messages: [ModelMessage]
+    /// A text in place of a dialogue.
+    package let prompt: ModelPrompt?
+    /// The tools that the model may ask for.
+    package let tools: [ModelTool]
+    /// How it is to generate.
+    package let options: GenerationOptions
+    /// The most tokens of the reply; `nil` leaves it to the model.
+    package let maximumTokens: Int?
+
+    /// Makes a command.
+    package init(
+      model: String, messages: [ModelMessage], prompt: ModelPrompt? = nil, tools: [ModelTool] = [],
+      options: GenerationOptions = GenerationOptions(), maximumTokens: Int? = nil
+    ) {
+      self.model = model
+      self.messages = messages
+      self.prompt = prompt
+      self.tools = tools
+      self.options = options
+      self.maximumTokens = maximumTokens
+    }
+  }
+
+  let models: LanguageModelRegistry
+  let ground: GroundQuestion
+  let counter: any TokenCounter
+  let settings: WriteReply.Settings
+  let makeID: IDGenerator
+  let clock: WallClock
+
+  /// Streams the reply: `sources` for a grounded one, any number of `delta`, `completed`. The next event is not made
+  /// before `emit` has returned.
+  ///
+  /// - Throws: `.notFound` for a model that there is not; `.invalid` for what the model does not take; what the model fails
+  ///   with. What was said before a failure has been emitted.
+  package func callAsFunction(
+    _ command: Command, _ caller: Principal, emit: @escaping CompletionEmitter
+  ) async throws(UseCaseFailure) {
+    let isGrounded = command.model.hasPrefix(Self.groundedPrefix)
+    let name = isGrounded ? String(command.model.dropFirst(Self.groundedPrefix.count)) : command.model
+    guard !name.isEmpty, let model = models.model(named: name) else {
+      throw .notFound("the model \(command.model.prefix(200)) does not exist")
+    }
+    guard command.prompt != nil || !command.messages.isEmpty else { throw .invalid("messages must not be empty") }
+    guard command.messages.count <= Self.maximumMessages else {
+      throw .invalid("messages must be at most \(Self.maximumMessages)")
+    }
+    let request = isGrounded ? try await grounded(command, caller, emit) : Self.plain(command)
+    if let reason = model.unsupported(in: request) { throw .invalid(reason) }
+    try await generate(request, by: model, emit)
+  }
+
+  private static func plain(_ command: Command) -> ModelRequest {
+    ModelRequest(
+      messages: command.messages, question: command.messages.last { $0.isQuestion }?.content ?? "", sources: [],
+      maximumTokens: command.maximumTokens, tools: command.tools, options: command.options, isGrounded: false,
+      prompt: command.prompt)
+  }
+
+  /// The request with the passages for the last question. What follows it, such as what tools have answered, stays.
+  private func grounded(
+    _ command: Command, _ caller: Principal, _ emit: CompletionEmitter
+  ) async throws(UseCaseFailure) -> ModelRequest {
+    guard command.prompt == nil else { throw .invalid("passages are found for a dialogue, and not for a prompt") }
+    guard let last = command.messages.lastIndex(where: { $0.isQuestion }) else {
+      throw .invalid("messages must hold a question of the user's")
+    }
+    let question = GroundQuestion.Question(
+      text: command.messages[last].content, history: command.messages[..<last].map(historical))
+    let found = try await ground(question, caller)
+    try await emit(.sources(found.sources))
+    var dialogue = ground.dialogue(question, on: found)
+    if let asked = dialogue.popLast() {
+      dialogue.append(
+        ModelMessage(role: asked.role, content: asked.content, images: command.messages[last].images))
+    }
+    return ModelRequest(
+      messages: dialogue + command.messages[(last + 1)...], question: ground.standalone(question),
+      sources: found.sources, maximumTokens: command.maximumTokens ?? settings.replyTokens, tools: command.tools,
+      options: command.options)
+  }
+
+  /// A message as history knows it. The marks of citations in earlier replies are left out: their numbers were those of
+  /// other passages.
+  private func historical(_ message: ModelMessage) -> ChatMessage {
+    let content = message.role == .assistant ? CitationCheck.withoutMarkers(message.content) : message.content
+    return ChatMessage(
+      id: makeID(), conversationID: makeID(), parentID: nil, role: message.role, content: content,
+      createdAt: clock.now())
+  }
+
+  private func generate(
+    _ request: ModelRequest, by model: any LanguageModel, _ emit: @escaping CompletionEmitter
+  ) async throws(UseCaseFailure) {
+    let reply = Mutex((text: "", isFull: false))
+    var end: ReplyEnd
+    do throws(ModelFailure) {
+      end = try await model.reply(to: request) { part throws(ModelFailure) in
+        let isTaken = reply.withLock { reply in
+          reply.isFull = reply.text.utf8.count + part.utf8.count > settings.maximumReplyBytes
+          if !reply.isFull { reply.text += part }
+          return !reply.isFull
+        }
+        guard isTaken else { throw .cancelled }
+        do { try await emit(.delta(part)) } catch { throw .cancelled }
+      }
+    } catch {
+      guard reply.withLock({ $0.isFull }) else { throw UseCaseFailure(error) }
+      end = ReplyEnd(finishReason: .length, usage: nil)
+    }
+    let text = reply.withLock { $0.text }
+    let prompt = request.prompt?.text ?? request.messages.map(\.content).joined(separator: "\n")
+    let usage =
+      end.usage ?? TokenUsage(promptTokens: counter.count(prompt), completionTokens: counter.count(text))
+    try await emit(
+      .completed(
+        CompletionEnd(
+          finishReason: end.finishReason, toolCalls: end.toolCalls, usage: usage,
+          citations: request.isGrounded
+            ? CitationCheck.citations(in: text, sources: request.sources, quotes: end.quotes) : [])))
+  }
+}
+
+extension ModelMessage {
+  /// Whether it is something that the user says.
+  fileprivate var isQuestion: Bool { role == .user && !content.isEmpty }
+}
+
+/// What the reader of a completion sees, in order.
+package enum CompletionEvent: Hashable, Sendable {
+  /// The passages that the model gets; of a grounded reply alone.
+  case sources([Source])
+  /// The next part of the text, never empty.
+  case delta(String)
+  /// The reply is whole.
+  case completed(CompletionEnd)
+}
+
+/// Takes the next event to the reader, and returns when it may have another.
+package typealias CompletionEmitter = @Sendable (CompletionEvent) async throws(UseCaseFailure) -> Void
+
+/// How a completion ended.
+package struct CompletionEnd: Hashable, Sendable {
+  /// `.stop` or `.length`.
+  package let finishReason: FinishReason
+  /// The tools that the model asks for.
+  package let toolCalls: [ModelToolCall]
+  /// What it used.
+  package let usage: TokenUsage
+  /// The checked citations of a grounded reply, in the order of their first marker.
+  package let citations: [Citation]
+
+  /// Makes an end.
+  package init(
+    finishReason: FinishReason, toolCalls: [ModelToolCall] = [], usage: TokenUsage, citations: [Citation] = []
+  ) {
+    self.finishReason = finishReason
+    self.toolCalls = toolCalls
+    self.usage = usage
+    self.citations = citations
+  }
+}
