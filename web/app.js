@@ -11,6 +11,7 @@ import './submit.js';
 import './submissions.js';
 import './review.js';
 import './memories.js';
+import './keys.js';
 import './documents.js';
 import './document.js';
 
@@ -18,6 +19,7 @@ const places = [
   { view: 'chat', name: 'Ask', icon: 'chat', role: 'USER_ROLE_USER' },
   { view: 'documents', name: 'Documents', icon: 'document', role: 'USER_ROLE_USER' },
   { view: 'memories', name: 'About me', icon: 'person', role: 'USER_ROLE_USER' },
+  { view: 'keys', name: 'API keys', icon: 'key', role: 'USER_ROLE_USER' },
   { view: 'submit', name: 'Submit', icon: 'submit', role: 'USER_ROLE_CONTRIBUTOR' },
   { view: 'submissions', name: 'Submissions', icon: 'list', role: 'USER_ROLE_CONTRIBUTOR' },
   { view: 'review', name: 'Review', icon: 'review', role: 'USER_ROLE_ADMIN' },
@@ -28,6 +30,7 @@ const narrow = matchMedia('(max-width: 50rem)');
 function viewFor({ view, id, query }) {
   switch (view) {
     case 'memories': return el('ot-memories');
+    case 'keys': return el('ot-keys');
     case 'submit': return el('ot-submit');
     case 'submissions': return el('ot-submissions');
     case 'review': return el('ot-review');

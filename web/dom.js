@@ -33,6 +33,7 @@ export function fill(node, ...children) {
 
 const icons = {
   person: 'M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 20c1-4 4-5 8-5s7 1 8 5',
+  key: 'M8 12a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM11 13l9-9M16 8l3 3',
   chat: 'M4 5h16v11H9l-5 4z',
   document: 'M6 3h8l4 4v14H6zM14 3v4h4M9 12h6M9 16h6',
   submit: 'M12 15V4M8 8l4-4 4 4M4 15v5h16v-5',

@@ -19,9 +19,9 @@ struct OpenTier: AsyncParsableCommand {
     version: Version.current,
     subcommands: [
       ServeCommand.self, IngestCommand.self, SearchCommand.self, AskCommand.self, UsersCommand.self,
-      SubmissionsCommand.self, JobsCommand.self, EventsCommand.self, ModelsCommand.self, EmbeddingsCommand.self,
-      MigrateCommand.self, BackupCommand.self, RestoreCommand.self, ConfigCommand.self, EvalCommand.self,
-      DoctorCommand.self,
+      KeysCommand.self, SubmissionsCommand.self, JobsCommand.self, EventsCommand.self, ModelsCommand.self,
+      EmbeddingsCommand.self, MigrateCommand.self, BackupCommand.self, RestoreCommand.self, ConfigCommand.self,
+      EvalCommand.self, DoctorCommand.self,
     ])
 }
 

@@ -23,6 +23,7 @@ from support import PASSWORD, QUICK, Provider, Server, clean_environment, reads_
 
 COMMANDS = [
     (), ("serve",), ("ingest",), ("search",), ("ask",), ("users",), ("users", "list"), ("users", "grant"),
+    ("keys",), ("keys", "list"), ("keys", "create"), ("keys", "revoke"),
     ("models",), ("models", "list"), ("models", "fetch"), ("migrate",), ("migrate", "up"), ("migrate", "down"),
     ("migrate", "status"), ("config",), ("config", "show"), ("eval",), ("doctor",), ("backup",), ("restore",),
     ("jobs",), ("jobs", "list"), ("jobs", "show"), ("jobs", "retry"), ("events",), ("events", "tail"),
@@ -417,6 +418,32 @@ def test_ask_uses_the_configured_model(shell: Shell) -> None:
         assert "fake" in run.stderr and "sk-very-secret" not in run.stdout + run.stderr
     finally:
         provider.close()
+
+
+# API keys
+
+
+def test_keys_are_made_listed_and_revoked(shell: Shell) -> None:
+    with running(shell.binary, shell.folder) as server:
+        server.sign_up("ada")
+        created = shell.json("keys", "create", "ci", "ada@example.org", "--scope", "search", "--scope", "admin")
+        secret, key = created["secret"], created["apiKey"]
+        assert key["scopes"] == ["API_KEY_SCOPE_SEARCH", "API_KEY_SCOPE_ADMIN"] and secret.startswith(key["prefix"])
+        assert [item["id"] for item in shell.json("keys", "list", "ada@example.org")] == [key["id"]]
+        plain = shell("keys", "list", "ada@example.org").stdout
+        assert "search,admin" in plain and "ci" in plain and secret not in plain
+        with httpx.Client(base_url=f"{server.url}/api/v1", headers={"Authorization": f"Bearer {secret}"}) as client:
+            assert client.post("/search", json={"query": "x"}).status_code == 200
+            shell("keys", "revoke", key["id"], "ada@example.org")
+            assert client.post("/search", json={"query": "x"}).status_code == 401
+        assert shell.json("keys", "list", "ada@example.org") == []
+        short = shell("keys", "create", "short", "ada@example.org", "--days", "1").stdout.strip()
+        assert UUID.fullmatch(shell.json("keys", "list", "ada@example.org")[0]["id"]) and short.startswith("otk_")
+        server.sign_up("bob")
+    shell("keys", "create", "ci", "bob@example.org", "--scope", "admin", status=4)
+    shell("keys", "create", "ci", "nobody@example.org", status=3)
+    shell("keys", "revoke", key["id"], "ada@example.org", status=3)
+    shell("keys", "create", "ci", "ada@example.org", "--days", "999", status=2)
 
 
 # The embedding model

@@ -10,6 +10,14 @@ package enum ContractJSON {
   /// An account as `User`, on one line.
   package static func text(_ user: User) throws -> String { try Opentier_V1_User(user).jsonString() }
 
+  /// An API key as `ApiKey`, on one line.
+  package static func text(_ key: APIKey) throws -> String { try Opentier_V1_ApiKey(key).jsonString() }
+
+  /// A new API key with its secret as `CreateApiKeyResponse`, on one line.
+  package static func text(_ created: ManageAPIKeys.Created) throws -> String {
+    try Opentier_V1_CreateApiKeyResponse(created).jsonString()
+  }
+
   /// A job as `Job`, on one line.
   package static func text(_ job: IngestionJob) throws -> String { try Opentier_V1_Job(job).jsonString() }
 

@@ -159,7 +159,7 @@ package struct IntelligenceUseCases: Sendable {
       log: world.replies, signals: replySignals, settings: settings.desk, makeID: makeID, clock: clock)
     let ground = GroundQuestion(
       memories: world.memories, search: search, counter: world.counter, settings: settings.reply)
-    listModels = ListModels(models: world.models, embedder: world.embedder)
+    listModels = ListModels(models: world.models, embedder: world.embedders.current)
     complete = CompleteDialogue(
       models: world.models, ground: ground, counter: world.counter, settings: settings.reply, makeID: makeID,
       clock: clock)

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from conftest import Server
 
 EMAIL, PASSWORD = "grace@example.com", "correct horse battery"
-VIEWS = ["chat", "documents", "memories", "submit", "submissions", "review"]
+VIEWS = ["chat", "documents", "memories", "keys", "submit", "submissions", "review"]
 READY = {
-    "chat": "What do you want to know?", "documents": "Documents", "memories": "About me", "submit": "Submit knowledge",
+    "chat": "What do you want to know?", "documents": "Documents", "memories": "About me", "keys": "API keys",
+    "submit": "Submit knowledge",
     "submissions": "All submissions", "review": "Review",
 }
 
@@ -129,7 +130,7 @@ def test_a_reader_is_offered_neither_submitting_nor_reviewing(server: Server, ad
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Create account").click()
     main = page.get_by_role("navigation", name="Main")
-    expect(main.get_by_role("link")).to_have_text(["Ask", "Documents", "About me"])
+    expect(main.get_by_role("link")).to_have_text(["Ask", "Documents", "About me", "API keys"])
     page.goto(f"{server.url}/#/review")
     expect(page.get_by_role("main")).to_contain_text("Only admins review submissions.")
     page.goto(f"{server.url}/#/submit")
@@ -217,3 +218,35 @@ def test_a_memory_is_added_kept_and_forgotten(server: Server, page: Page, admin:
     expect(page.get_by_text("Nothing yet")).to_be_visible()
     page.reload()
     expect(page.get_by_text("Nothing yet")).to_be_visible()
+
+
+def test_a_key_is_made_shown_once_and_revoked(server: Server, page: Page, admin: str) -> None:
+    sign_in(page, server, "keys")
+    expect(page.get_by_text("No keys yet")).to_be_visible()
+    page.get_by_label("What the key is for").fill("<b>Laptop</b>")
+    page.get_by_label("Search:").check()
+    page.get_by_role("button", name="Make a key").click()
+    field = page.get_by_label("Copy it now")
+    expect(field).to_be_visible()
+    secret = field.input_value()
+    assert secret.startswith("otk_") and len(secret) == 52
+    with server.client(secret) as client:
+        assert client.post("/search", json={"query": "compiler"}).status_code == 200
+        assert client.get("/documents").status_code == 403
+    expect(page.get_by_text(f"{secret[:10]}… · ask, search · never used")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("<b>Laptop</b>")).to_be_visible()
+    assert secret not in page.content()
+    page.get_by_role("button", name="Revoke: <b>Laptop</b>").click()
+    expect(page.get_by_text("No keys yet")).to_be_visible()
+    with server.client(secret) as client:
+        assert client.post("/search", json={"query": "compiler"}).status_code == 401
+
+
+def test_a_key_that_may_do_nothing_is_not_made(server: Server, page: Page, admin: str) -> None:
+    sign_in(page, server, "keys")
+    page.get_by_label("What the key is for").fill("Nothing")
+    page.get_by_label("Ask:").uncheck()
+    page.get_by_role("button", name="Make a key").click()
+    expect(page.get_by_role("alert")).to_contain_text("at least one")
+    expect(page.get_by_text("No keys yet")).to_be_visible()

@@ -40,6 +40,15 @@ extension Opentier_V1_ApiKeyScope {
   }
 }
 
+extension Opentier_V1_CreateApiKeyResponse {
+  /// A new key, with its secret.
+  init(_ created: ManageAPIKeys.Created) {
+    self.init()
+    apiKey = Opentier_V1_ApiKey(created.key)
+    secret = created.secret.text
+  }
+}
+
 extension Opentier_V1_ApiKey {
   /// A key as its owner sees it.
   init(_ key: APIKey) {

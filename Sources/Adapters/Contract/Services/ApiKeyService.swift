@@ -18,11 +18,8 @@ struct ApiKeyService: Opentier_V1_ApiKeyService.SimpleServiceProtocol {
   func createApiKey(
     request: Opentier_V1_CreateApiKeyRequest, context: ServerContext
   ) async throws -> Opentier_V1_CreateApiKeyResponse {
-    let created = try await useCases.apiKeys.create(ManageAPIKeys.Command(request), caller())
-    var response = Opentier_V1_CreateApiKeyResponse()
-    response.apiKey = Opentier_V1_ApiKey(created.key)
-    response.secret = created.secret.text
-    return response
+    Opentier_V1_CreateApiKeyResponse(
+      try await useCases.apiKeys.create(ManageAPIKeys.Command(request), caller()))
   }
 
   func revokeApiKey(
