@@ -261,8 +261,9 @@ struct IntelligenceClientTests {
         last = written.withLock { $0 }
         try await Task.sleep(for: .milliseconds(300))
       }
-      // 64 MB would be written without it. The window is 1 MiB; the rest lies in the kernel and the library.
-      #expect(last < 200, "\(last) parts of 64 KiB were written ahead")
+      // 64 MB would be written without it. The window is 1 MiB; the rest lies in the kernel, whose buffers grow as it sees
+      // fit, and the library.
+      #expect(last < 400, "\(last) parts of 64 KiB were written ahead")
       chat.cancel()
       _ = await chat.result
     }

@@ -1,4 +1,4 @@
-package import Domain
+import Domain
 
 /// Tells which models have vectors, and removes those that are of no use any more.
 package struct ManageEmbeddingModels: Sendable {
