@@ -194,11 +194,8 @@ package final class HTTPEmbedder: Embedder {
       EmbeddingRequest(
         model: configuration.model, input: texts, encoding_format: "float",
         dimensions: configuration.asksForDimensions ? configuration.dimensions : nil))
-    var key = try await configuration.keys.key(rejected: nil)
-    var response = try await client.execute(request(body, key), timeout: configuration.timeout)
-    if [.unauthorized, .forbidden].contains(response.status), let refused = key {
-      key = try await configuration.keys.key(rejected: refused)
-      if key != refused { response = try await client.execute(request(body, key), timeout: configuration.timeout) }
+    let (response, _) = try await configuration.keys.answer { key in
+      try await client.execute(request(body, key), timeout: configuration.timeout)
     }
     guard response.status == .ok else {
       throw failures.status(

@@ -100,13 +100,8 @@ package final class HTTPLanguageModel: LanguageModel {
     _ request: ModelRequest, _ body: Data, into stream: ReplyStream, watch: ReplyWatch,
     emit: @Sendable (String) async throws(ModelFailure) -> Void
   ) async throws {
-    var key = try await configuration.keys.key(rejected: nil)
-    var response = try await client.execute(httpRequest(request, body, key), deadline: .distantFuture, logger: nil)
-    if [.unauthorized, .forbidden].contains(response.status), let refused = key {
-      key = try await configuration.keys.key(rejected: refused)
-      if key != refused {
-        response = try await client.execute(httpRequest(request, body, key), deadline: .distantFuture, logger: nil)
-      }
+    let (response, key) = try await configuration.keys.answer { key in
+      try await client.execute(httpRequest(request, body, key), deadline: .distantFuture, logger: nil)
     }
     guard response.status == .ok else {
       let error = try await error(of: response, key: key)

@@ -1,4 +1,6 @@
 package import Application
+import AsyncHTTPClient
+import NIOHTTP1
 
 /// Where a provider's key comes from, asked at every call so that a key is rotated without a restart.
 package protocol ProviderKeySource: Sendable {
@@ -7,6 +9,21 @@ package protocol ProviderKeySource: Sendable {
   /// - Parameter rejected: the key that the provider has just refused, so that what is remembered is looked up anew.
   /// - Throws: `.misconfigured` when there is none where it should be; the words hold nothing of it. `.cancelled`.
   func key(rejected: ProviderKey?) async throws(ModelFailure) -> ProviderKey?
+}
+
+extension ProviderKeySource {
+  /// Makes a call with the key, and once more where the provider refuses it and another has taken its place.
+  ///
+  /// - Returns: the last response, and the key that it answers.
+  func answer(
+    _ call: (ProviderKey?) async throws -> HTTPClientResponse
+  ) async throws -> (HTTPClientResponse, ProviderKey?) {
+    let key = try await key(rejected: nil)
+    let response = try await call(key)
+    guard [.unauthorized, .forbidden].contains(response.status), let key else { return (response, key) }
+    let other = try await self.key(rejected: key)
+    return other == key ? (response, key) : (try await call(other), other)
+  }
 }
 
 /// A key that stays.
