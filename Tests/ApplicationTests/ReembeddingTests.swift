@@ -104,6 +104,18 @@ struct ReembeddingTests {
     #expect(try await change.fill("a") == .complete)
   }
 
+  @Test("a look that finds nothing to make asks for no turn")
+  func nothingMissing() async throws {
+    let change = try await Change()
+    while try await change.fill() != .complete {}
+    let now = change.world.clock.now
+    let taken = try await change.world.storage.embeddingModels.takeTurn("b", at: now, until: now.addingTimeInterval(30))
+    try #require(taken)
+    #expect(try await change.fill("a") == .complete)
+    try await change.world.publish("Flutter again.", source: "more", by: change.ada)
+    #expect(try await change.fill("a") == .complete)
+  }
+
   @Test("the inventory counts each model's vectors, and those of no use are removed")
   func inventory() async throws {
     let change = try await Change()

@@ -5,7 +5,7 @@ import FoundationEssentials
 import GRPCCore
 import GRPCNIOTransportHTTP2Posix
 package import Logging
-package import ServiceLifecycle
+import ServiceLifecycle
 import Synchronization
 
 /// The intelligence in other processes, called over gRPC and shared by a policy among those that serve.

@@ -19,7 +19,7 @@ extension Database {
   /// The run of a tenant's job.
   func run(of job: JobID, in organization: OrganizationID) throws -> CollectionRun? {
     try Row.fetchOne(
-      self, sql: "SELECT * FROM collection_runs WHERE job_id = ? AND organization_id = ?",
+      self, cached: "SELECT * FROM collection_runs WHERE job_id = ? AND organization_id = ?",
       arguments: [job.sql, organization.sql]
     ).map { row in
       CollectionRun(
@@ -32,7 +32,7 @@ extension Database {
   func isBusy(_ collection: SecretHash, besides lease: JobLease) throws -> Bool {
     try Row.fetchOne(
       self,
-      sql: """
+      cached: """
         SELECT 1 FROM collection_runs AS r JOIN ingestion_jobs AS j ON j.id = r.job_id
         WHERE r.organization_id = ? AND r.collection = ? AND r.job_id <> ?
           AND j.state NOT IN ('indexed', 'failed', 'cancelled')
@@ -44,10 +44,10 @@ extension Database {
   /// Forgets what the run has listed before, and how items looked that never became documents.
   func forget(_ collection: SecretHash, _ lease: JobLease) throws {
     try execute(
-      sql: "UPDATE collection_items SET run_id = NULL WHERE organization_id = ? AND collection = ? AND run_id = ?",
+      cached: "UPDATE collection_items SET run_id = NULL WHERE organization_id = ? AND collection = ? AND run_id = ?",
       arguments: [lease.organizationID.sql, collection.sql, lease.jobID.sql])
     try execute(
-      sql: """
+      cached: """
         UPDATE collection_items SET version = NULL, etag = NULL, last_modified = NULL
         WHERE organization_id = ? AND collection = ? AND job_id IS NOT NULL
           AND (SELECT state FROM ingestion_jobs WHERE id = job_id) IS NOT 'indexed'
@@ -79,7 +79,7 @@ extension Database {
   /// Takes what earlier runs know over into the run: gone where the list was complete, else waiting.
   func takeOver(_ collection: SecretHash, isComplete: Bool, _ lease: JobLease, at time: Date) throws {
     try execute(
-      sql: """
+      cached: """
         UPDATE collection_items SET run_id = ?, state = ?, attempts = 0, reason = ?, updated_at = ?
         WHERE organization_id = ? AND collection = ? AND run_id IS NOT ? AND state <> 'gone'
         """,
@@ -93,7 +93,7 @@ extension Database {
   /// How many items the run of a lease's job knows of.
   func itemCount(_ lease: JobLease) throws -> Int {
     try Int.fetchOne(
-      self, sql: "SELECT count(*) FROM collection_items WHERE organization_id = ? AND run_id = ?",
+      self, cached: "SELECT count(*) FROM collection_items WHERE organization_id = ? AND run_id = ?",
       arguments: [lease.organizationID.sql, lease.jobID.sql]) ?? 0
   }
 
@@ -104,13 +104,13 @@ extension Database {
     for key in item.found {
       let isKnown = try Row.fetchOne(
         self,
-        sql: "SELECT 1 FROM collection_items WHERE organization_id = ? AND collection = ? AND key = ? AND run_id = ?",
+        cached: "SELECT 1 FROM collection_items WHERE organization_id = ? AND collection = ? AND key = ? AND run_id = ?",
         arguments: [lease.organizationID.sql, collection.sql, key.sql, lease.jobID.sql])
       guard isKnown == nil else { continue }
       guard room > 0 else { return true }
       room -= 1
       try execute(
-        sql: """
+        cached: """
           INSERT INTO collection_items (organization_id, collection, key, run_id, depth, state, updated_at)
           VALUES (?, ?, ?, ?, ?, 'waiting', ?)
           ON CONFLICT (organization_id, collection, key) DO UPDATE SET
@@ -129,7 +129,7 @@ extension Database {
   ) throws {
     let keepsValidators = item.state != .handedOn && item.state != .unchanged
     try execute(
-      sql: """
+      cached: """
         UPDATE collection_items SET state = ?1, attempts = attempts + ?2, reason = ?3, updated_at = ?4,
           version = CASE WHEN ?5 THEN version ELSE ?6 END, etag = CASE WHEN ?5 THEN etag ELSE ?7 END,
           last_modified = CASE WHEN ?5 THEN last_modified ELSE ?8 END,
@@ -149,7 +149,7 @@ extension Database {
     var report = CollectionReport()
     let counts = try Row.fetchAll(
       self,
-      sql: """
+      cached: """
         SELECT i.state, j.state AS job_state, count(*) AS items, sum(i.byte_count) AS bytes
         FROM collection_items AS i LEFT JOIN ingestion_jobs AS j ON j.id = i.job_id
         WHERE i.organization_id = ? AND i.run_id = ? GROUP BY i.state, j.state
@@ -163,7 +163,7 @@ extension Database {
     }
     report.problems = try Row.fetchAll(
       self,
-      sql: """
+      cached: """
         SELECT i.key, CASE i.state WHEN 'handed_on' THEN 'failed' ELSE i.state END AS state,
           coalesce(i.reason, j.error, 'failed') AS reason
         FROM collection_items AS i LEFT JOIN ingestion_jobs AS j ON j.id = i.job_id

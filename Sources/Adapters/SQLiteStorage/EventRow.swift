@@ -16,7 +16,7 @@ extension Database {
   /// Writes an event, within the transaction of its change.
   func record(_ event: DomainEvent) throws {
     try execute(
-      sql: """
+      cached: """
         INSERT INTO outbox (id, organization_id, kind, subject_id, payload, occurred_at) VALUES (?, ?, ?, ?, ?, ?)
         """,
       arguments: [

@@ -43,7 +43,7 @@ extension Database {
   /// Adds a job to the queue.
   func insert(_ job: IngestionJob) throws {
     try execute(
-      sql: """
+      cached: """
         INSERT INTO ingestion_jobs (id, organization_id, submission_id, state, attempts, progress, error, document_id,
           revision_id, created_at, updated_at)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -24,7 +24,7 @@ extension Database {
       try supersede(target, sourceURI: submission.sourceURI, at: publishedAt)
     } else {
       try execute(
-        sql: "INSERT INTO documents (id, organization_id, source_uri, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
+        cached: "INSERT INTO documents (id, organization_id, source_uri, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
         arguments: [
           draft.newDocumentID.sql, submission.organizationID.sql, submission.sourceURI.sql, publishedAt.sql,
           publishedAt.sql,
@@ -50,14 +50,14 @@ extension Database {
   private func target(of submission: KnowledgeSubmission) throws -> DocumentID? {
     if let named = submission.documentID {
       let row = try Row.fetchOne(
-        self, sql: "SELECT 1 FROM documents WHERE id = ? AND organization_id = ?",
+        self, cached: "SELECT 1 FROM documents WHERE id = ? AND organization_id = ?",
         arguments: [named.sql, submission.organizationID.sql])
       guard row != nil else { throw LeaseFailure.documentGone }
       return named
     }
     guard let source = submission.sourceURI else { return nil }
     return try Row.fetchOne(
-      self, sql: "SELECT id FROM documents WHERE organization_id = ? AND source_uri = ?",
+      self, cached: "SELECT id FROM documents WHERE organization_id = ? AND source_uri = ?",
       arguments: [submission.organizationID.sql, source.sql]
     ).map { try $0.id("id") }
   }
@@ -73,7 +73,7 @@ extension Database {
     }
     return try Row.fetchOne(
       self,
-      sql: """
+      cached: """
         SELECT r.* FROM document_revisions AS r JOIN documents AS d ON d.id = r.document_id
         WHERE r.organization_id = ? AND r.content_hash = ? AND r.superseded_at IS NULL
         ORDER BY d.created_at, d.id LIMIT 1
@@ -85,7 +85,7 @@ extension Database {
   private func currentRevision(of document: DocumentID) throws -> DocumentRevision? {
     try Row.fetchOne(
       self,
-      sql: """
+      cached: """
         SELECT \(DocumentRevision.columns) FROM document_revisions WHERE document_id = ? AND superseded_at IS NULL
         """,
       arguments: [document.sql]
@@ -96,15 +96,15 @@ extension Database {
   private func supersede(_ document: DocumentID, sourceURI: String?, at time: Date) throws {
     let ended = try Int64.fetchAll(
       self,
-      sql: """
+      cached: """
         UPDATE document_revisions SET superseded_at = ? WHERE document_id = ? AND superseded_at IS NULL RETURNING row_id
         """,
       arguments: [time.sql, document.sql])
     for row in ended { try logVectorChange(ofRevision: row) }
-    try execute(sql: "UPDATE documents SET updated_at = ? WHERE id = ?", arguments: [time.sql, document.sql])
+    try execute(cached: "UPDATE documents SET updated_at = ? WHERE id = ?", arguments: [time.sql, document.sql])
     if let sourceURI {
       try execute(
-        sql: "UPDATE OR IGNORE documents SET source_uri = ? WHERE id = ? AND source_uri IS NULL",
+        cached: "UPDATE OR IGNORE documents SET source_uri = ? WHERE id = ? AND source_uri IS NULL",
         arguments: [sourceURI.sql, document.sql])
       if changesCount == 1 { try logVectorChanges(of: document) }
     }
@@ -114,7 +114,7 @@ extension Database {
     _ revision: DocumentRevision, text: String, metadata: Metadata, in organization: OrganizationID
   ) throws -> Int64 {
     try execute(
-      sql: """
+      cached: """
         INSERT INTO document_revisions (id, document_id, organization_id, number, title, media_type, content_hash,
           byte_count, metadata, tags, submission_id, submitted_by, approved_by, published_at, text)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

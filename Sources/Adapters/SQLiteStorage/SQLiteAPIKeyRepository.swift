@@ -14,7 +14,7 @@ package struct SQLiteAPIKeyRepository: APIKeyRepository {
     let scopes = key.scopes.map(\.rawValue).sorted()
     return try await database.write { db in
       try db.execute(
-        sql: """
+        cached: """
           INSERT INTO api_keys (id, organization_id, user_id, name, prefix, key_hash, scopes, created_at, expires_at,
             last_used_at)
           SELECT :id, :organization, :user, :name, :prefix, :hash, :scopes, :created, :expires, :used
@@ -38,12 +38,12 @@ package struct SQLiteAPIKeyRepository: APIKeyRepository {
   ) async throws(StorageFailure) -> (key: APIKey, ownerRole: UserRole)? {
     try database.lookUp { db in
       try Row.fetchOne(
-        db.cachedStatement(
-          sql: """
-            SELECT k.*, u.role AS owner_role
-            FROM api_keys AS k JOIN users AS u ON u.id = k.user_id AND u.deleted_at IS NULL
-            WHERE k.key_hash = ? AND (k.expires_at IS NULL OR k.expires_at > ?)
-            """),
+        db,
+        cached: """
+          SELECT k.*, u.role AS owner_role
+          FROM api_keys AS k JOIN users AS u ON u.id = k.user_id AND u.deleted_at IS NULL
+          WHERE k.key_hash = ? AND (k.expires_at IS NULL OR k.expires_at > ?)
+          """,
         arguments: [hash.sql, time.sql]
       ).map { (key: try APIKey(row: $0), ownerRole: try $0.enumeration("owner_role")) }
     }
@@ -53,7 +53,7 @@ package struct SQLiteAPIKeyRepository: APIKeyRepository {
     try await database.read { db in
       try Row.fetchAll(
         db,
-        sql: "SELECT * FROM api_keys WHERE user_id = ? AND organization_id = ? ORDER BY created_at DESC, id DESC",
+        cached: "SELECT * FROM api_keys WHERE user_id = ? AND organization_id = ? ORDER BY created_at DESC, id DESC",
         arguments: [owner.userID.sql, owner.organizationID.sql]
       ).map(APIKey.init(row:))
     }
@@ -62,7 +62,7 @@ package struct SQLiteAPIKeyRepository: APIKeyRepository {
   package func delete(_ id: APIKeyID, of owner: Owner) async throws(StorageFailure) {
     try await database.write { db in
       try db.execute(
-        sql: "DELETE FROM api_keys WHERE id = ? AND user_id = ? AND organization_id = ?",
+        cached: "DELETE FROM api_keys WHERE id = ? AND user_id = ? AND organization_id = ?",
         arguments: [id.sql, owner.userID.sql, owner.organizationID.sql])
       guard db.changesCount == 1 else { throw StorageFailure.notFound }
     }
@@ -71,7 +71,7 @@ package struct SQLiteAPIKeyRepository: APIKeyRepository {
   package func noteUse(of id: APIKeyID, of owner: Owner, at time: Date) async throws(StorageFailure) {
     try await database.write { db in
       try db.execute(
-        sql: """
+        cached: """
           UPDATE api_keys SET last_used_at = ?1
           WHERE id = ?2 AND user_id = ?3 AND organization_id = ?4 AND (last_used_at IS NULL OR last_used_at < ?1)
           """,
@@ -82,7 +82,7 @@ package struct SQLiteAPIKeyRepository: APIKeyRepository {
   @discardableResult
   package func deleteExpired(before time: Date) async throws(StorageFailure) -> Int {
     try await database.write { db in
-      try db.execute(sql: "DELETE FROM api_keys WHERE expires_at <= ?", arguments: [time.sql])
+      try db.execute(cached: "DELETE FROM api_keys WHERE expires_at <= ?", arguments: [time.sql])
       return db.changesCount
     }
   }

@@ -24,7 +24,7 @@ package struct SQLiteCollectionLedger: CollectionLedger {
       _ = try db.leasedJob(lease)
       guard try !db.isBusy(collection, besides: lease) else { return nil }
       try db.execute(
-        sql: """
+        cached: """
           INSERT INTO collection_runs (job_id, organization_id, collection, version, started_at) VALUES (?, ?, ?, ?, ?)
           ON CONFLICT (job_id) DO UPDATE SET version = excluded.version, started_at = excluded.started_at
           """,
@@ -42,7 +42,7 @@ package struct SQLiteCollectionLedger: CollectionLedger {
     try await database.read { db in
       try Row.fetchAll(
         db,
-        sql: """
+        cached: """
           SELECT * FROM collection_items WHERE organization_id = ? AND run_id = ? AND state = 'waiting'
           ORDER BY attempts, depth, key LIMIT ?
           """,

@@ -14,7 +14,7 @@ package struct SQLiteConversationRepository: ConversationRepository {
   package func insert(_ conversation: Conversation) async throws(StorageFailure) {
     try await database.write { db in
       try db.execute(
-        sql: """
+        cached: """
           INSERT INTO conversations (id, organization_id, user_id, title, created_at, updated_at)
           VALUES (?, ?, ?, ?, ?, ?)
           """,
@@ -28,7 +28,7 @@ package struct SQLiteConversationRepository: ConversationRepository {
   package func conversation(_ id: ConversationID, of owner: Owner) async throws(StorageFailure) -> Conversation? {
     try await database.read { db in
       try Row.fetchOne(
-        db, sql: "SELECT * FROM conversations WHERE id = ? AND organization_id = ? AND user_id = ?",
+        db, cached: "SELECT * FROM conversations WHERE id = ? AND organization_id = ? AND user_id = ?",
         arguments: [id.sql, owner.organizationID.sql, owner.userID.sql]
       ).map(Conversation.init(row:))
     }
@@ -51,7 +51,7 @@ package struct SQLiteConversationRepository: ConversationRepository {
     try await database.write { db in
       let changed = try Row.fetchOne(
         db,
-        sql: """
+        cached: """
           UPDATE conversations SET title = ?, updated_at = ?
           WHERE id = ? AND organization_id = ? AND user_id = ? RETURNING *
           """,
@@ -64,7 +64,7 @@ package struct SQLiteConversationRepository: ConversationRepository {
   package func delete(_ id: ConversationID, of owner: Owner) async throws(StorageFailure) {
     try await database.write { db in
       try db.execute(
-        sql: "DELETE FROM conversations WHERE id = ? AND organization_id = ? AND user_id = ?",
+        cached: "DELETE FROM conversations WHERE id = ? AND organization_id = ? AND user_id = ?",
         arguments: [id.sql, owner.organizationID.sql, owner.userID.sql])
       guard db.changesCount == 1 else { throw StorageFailure.notFound }
     }
@@ -73,19 +73,19 @@ package struct SQLiteConversationRepository: ConversationRepository {
   package func append(_ message: ChatMessage, of owner: Owner) async throws(StorageFailure) {
     try await database.write { db in
       try db.execute(
-        sql: "UPDATE conversations SET updated_at = ? WHERE id = ? AND organization_id = ? AND user_id = ?",
+        cached: "UPDATE conversations SET updated_at = ? WHERE id = ? AND organization_id = ? AND user_id = ?",
         arguments: [
           message.createdAt.sql, message.conversationID.sql, owner.organizationID.sql, owner.userID.sql,
         ])
       guard db.changesCount == 1 else { throw StorageFailure.notFound }
       if let parentID = message.parentID {
         let parent = try Row.fetchOne(
-          db, sql: "SELECT 1 FROM chat_messages WHERE id = ? AND conversation_id = ?",
+          db, cached: "SELECT 1 FROM chat_messages WHERE id = ? AND conversation_id = ?",
           arguments: [parentID.sql, message.conversationID.sql])
         guard parent != nil else { throw StorageFailure.notFound }
       }
       try db.execute(
-        sql: """
+        cached: """
           INSERT INTO chat_messages (id, conversation_id, organization_id, parent_id, role, content, sources, citations,
             model, finish_reason, prompt_tokens, completion_tokens, created_at)
           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -103,12 +103,12 @@ package struct SQLiteConversationRepository: ConversationRepository {
   package func messages(of id: ConversationID, owner: Owner) async throws(StorageFailure) -> [ChatMessage] {
     try await database.read { db in
       let conversation = try Row.fetchOne(
-        db, sql: "SELECT 1 FROM conversations WHERE id = ? AND organization_id = ? AND user_id = ?",
+        db, cached: "SELECT 1 FROM conversations WHERE id = ? AND organization_id = ? AND user_id = ?",
         arguments: [id.sql, owner.organizationID.sql, owner.userID.sql])
       guard conversation != nil else { throw StorageFailure.notFound }
       return try Row.fetchAll(
         db,
-        sql: """
+        cached: """
           SELECT * FROM chat_messages WHERE conversation_id = ? AND organization_id = ? ORDER BY created_at, id
           """,
         arguments: [id.sql, owner.organizationID.sql]

@@ -15,7 +15,7 @@ package struct SQLiteDocumentRepository: DocumentRepository {
   ) async throws(StorageFailure) -> Document? {
     try await database.read { db in
       try Row.fetchOne(
-        db, sql: Document.selection + " WHERE d.id = ? AND d.organization_id = ?",
+        db, cached: Document.selection + " WHERE d.id = ? AND d.organization_id = ?",
         arguments: [id.sql, organization.sql]
       ).map(Document.init(row:))
     }
@@ -37,7 +37,7 @@ package struct SQLiteDocumentRepository: DocumentRepository {
     let revisions = try await database.read { db in
       try Row.fetchAll(
         db,
-        sql: """
+        cached: """
           SELECT \(DocumentRevision.columns) FROM document_revisions WHERE document_id = ? AND organization_id = ?
           ORDER BY number DESC
           """,
@@ -55,7 +55,7 @@ package struct SQLiteDocumentRepository: DocumentRepository {
       let which = revision == nil ? "superseded_at IS NULL" : "id = ?"
       let row = try Row.fetchOne(
         db,
-        sql: """
+        cached: """
           SELECT \(DocumentRevision.columns), text FROM document_revisions
           WHERE document_id = ? AND organization_id = ? AND \(which)
           """,
@@ -71,7 +71,7 @@ package struct SQLiteDocumentRepository: DocumentRepository {
     try await database.write { db in
       let revisions = try Row.fetchAll(
         db,
-        sql: """
+        cached: """
           SELECT row_id, title FROM document_revisions WHERE document_id = ? AND organization_id = ? ORDER BY number
           """,
         arguments: [id.sql, organization.sql])
@@ -81,7 +81,7 @@ package struct SQLiteDocumentRepository: DocumentRepository {
         try db.logVectorChange(ofRevision: try revision.value("row_id"))
       }
       // Revisions, chunks and vectors go with it, by their foreign keys.
-      try db.execute(sql: "DELETE FROM documents WHERE id = ?", arguments: [id.sql])
+      try db.execute(cached: "DELETE FROM documents WHERE id = ?", arguments: [id.sql])
       try db.record(.deleted(id, title: try last.value("title"), in: organization, at: time))
     }
   }

@@ -22,7 +22,7 @@ package struct SQLiteEmbeddingModelCatalog: EmbeddingModelCatalog {
   ) async throws(StorageFailure) -> String {
     try await database.write { db in
       try db.execute(
-        sql: """
+        cached: """
           INSERT INTO serving_embedding_model (only_row, name, since) VALUES (1, :model, :since)
           ON CONFLICT (only_row) DO UPDATE SET name = excluded.name, since = excluded.since WHERE name = :former
           """,
@@ -37,7 +37,7 @@ package struct SQLiteEmbeddingModelCatalog: EmbeddingModelCatalog {
   ) async throws(StorageFailure) -> Bool {
     try await database.write { db in
       try db.execute(
-        sql: """
+        cached: """
           UPDATE serving_embedding_model SET turn_holder = :holder, turn_expires_at = :expiry
           WHERE turn_holder IS NULL OR turn_holder = :holder OR turn_expires_at <= :time
           """,
@@ -50,13 +50,13 @@ package struct SQLiteEmbeddingModelCatalog: EmbeddingModelCatalog {
     try await database.read { db in
       let models = try Row.fetchAll(
         db,
-        sql: """
+        cached: """
           SELECT m.name, m.dimensions, count(*) AS vectors
           FROM embedding_models AS m JOIN chunk_vectors AS v ON v.model_row_id = m.row_id
           GROUP BY m.row_id ORDER BY m.name
           """)
       return EmbeddingInventory(
-        passages: try Int.fetchOne(db, sql: "SELECT count(*) FROM document_chunks") ?? 0,
+        passages: try Int.fetchOne(db, cached: "SELECT count(*) FROM document_chunks") ?? 0,
         models: try models.map { row in
           EmbeddingInventory.Model(
             name: try row.value("name"), dimensions: try row.value("dimensions"), vectors: try row.value("vectors"))
@@ -69,7 +69,7 @@ package struct SQLiteEmbeddingModelCatalog: EmbeddingModelCatalog {
     let count = try await database.write { db in
       guard try db.servingModel() != model else { return 0 }
       try db.execute(
-        sql: """
+        cached: """
           DELETE FROM chunk_vectors WHERE rowid IN (
             SELECT v.rowid FROM chunk_vectors AS v JOIN embedding_models AS m ON m.row_id = v.model_row_id
             WHERE m.name = ? LIMIT ?)
@@ -85,6 +85,6 @@ package struct SQLiteEmbeddingModelCatalog: EmbeddingModelCatalog {
 
 extension Database {
   fileprivate func servingModel() throws -> String? {
-    try String.fetchOne(self, sql: "SELECT name FROM serving_embedding_model")
+    try String.fetchOne(self, cached: "SELECT name FROM serving_embedding_model")
   }
 }

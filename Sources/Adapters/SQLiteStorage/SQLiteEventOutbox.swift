@@ -32,7 +32,7 @@ package struct SQLiteEventOutbox: EventOutbox {
   package func acknowledge(_ batch: EventBatch, at time: Date) async throws(StorageFailure) -> Int {
     try await database.write { db in
       try db.execute(
-        sql: "UPDATE outbox SET delivered_at = ?, lease_token = NULL, lease_expires_at = NULL WHERE lease_token = ?",
+        cached: "UPDATE outbox SET delivered_at = ?, lease_token = NULL, lease_expires_at = NULL WHERE lease_token = ?",
         arguments: [time.sql, batch.token])
       return db.changesCount
     }
@@ -41,7 +41,7 @@ package struct SQLiteEventOutbox: EventOutbox {
   @discardableResult
   package func deleteEvents(occurredBefore time: Date) async throws(StorageFailure) -> Int {
     try await database.write { db in
-      try db.execute(sql: "DELETE FROM outbox WHERE occurred_at < ?", arguments: [time.sql])
+      try db.execute(cached: "DELETE FROM outbox WHERE occurred_at < ?", arguments: [time.sql])
       return db.changesCount
     }
   }
@@ -52,7 +52,7 @@ extension Database {
   fileprivate func claimableEvents(_ limit: Int, at time: Date) throws -> [Row] {
     try Row.fetchAll(
       self,
-      sql: """
+      cached: """
         SELECT * FROM outbox
         WHERE delivered_at IS NULL AND organization_id NOT IN (
           SELECT organization_id FROM outbox WHERE lease_token IS NOT NULL AND lease_expires_at > ?)

@@ -20,7 +20,7 @@ package struct SQLiteJobQueue: JobQueue {
       let token = UUID()
       let row = try Row.fetchOne(
         db,
-        sql: """
+        cached: """
           UPDATE ingestion_jobs SET state = 'extracting', attempts = attempts + 1, progress = '{}', lease_owner = ?,
             lease_token = ?, lease_expires_at = ?, run_after = NULL, updated_at = ?
           WHERE id = ? RETURNING *
@@ -55,7 +55,7 @@ package struct SQLiteJobQueue: JobQueue {
       guard state.isRunning else { throw StorageFailure.conflict("state") }
       let job = try db.leasedJob(lease)
       try db.execute(
-        sql: """
+        cached: """
           UPDATE ingestion_jobs SET state = ?, progress = ?, lease_expires_at = ?, updated_at = ? WHERE id = ?
           """,
         arguments: [
@@ -73,14 +73,14 @@ package struct SQLiteJobQueue: JobQueue {
       let publication = try db.publish(draft, of: job, at: time)
       let (document, revision) = publication.ids
       try db.execute(
-        sql: """
+        cached: """
           UPDATE ingestion_jobs SET state = 'indexed', error = NULL, document_id = ?, revision_id = ?, lease_owner = NULL,
             lease_token = NULL, lease_expires_at = NULL, updated_at = ?
           WHERE id = ?
           """,
         arguments: [document.sql, revision.sql, time.sql, job.id.sql])
       try db.execute(
-        sql: "UPDATE knowledge_submissions SET document_id = ? WHERE id = ? AND document_id IS NULL",
+        cached: "UPDATE knowledge_submissions SET document_id = ? WHERE id = ? AND document_id IS NULL",
         arguments: [document.sql, job.submissionID.sql])
       return publication
     }
@@ -93,7 +93,7 @@ package struct SQLiteJobQueue: JobQueue {
       let job = try db.leasedJob(lease)
       let failed = try Row.fetchOne(
         db,
-        sql: """
+        cached: """
           UPDATE ingestion_jobs SET state = ?, error = ?, run_after = ?, lease_owner = NULL, lease_token = NULL,
             lease_expires_at = NULL, updated_at = ?
           WHERE id = ? RETURNING *
@@ -110,7 +110,7 @@ package struct SQLiteJobQueue: JobQueue {
     try await database.writeUnderLease { db in
       let job = try db.leasedJob(lease)
       try db.execute(
-        sql: """
+        cached: """
           UPDATE ingestion_jobs SET state = 'queued', attempts = attempts - 1, lease_owner = NULL, lease_token = NULL,
             lease_expires_at = NULL, updated_at = ?
           WHERE id = ?
@@ -123,7 +123,7 @@ package struct SQLiteJobQueue: JobQueue {
     try await database.writeUnderLease { db in
       let job = try db.leasedJob(lease)
       try db.execute(
-        sql: """
+        cached: """
           UPDATE ingestion_jobs SET state = 'queued', attempts = 0, run_after = ?, lease_owner = NULL,
             lease_token = NULL, lease_expires_at = NULL, updated_at = ?
           WHERE id = ?
@@ -136,7 +136,7 @@ package struct SQLiteJobQueue: JobQueue {
     try await database.writeUnderLease { db in
       let job = try db.leasedJob(lease)
       try db.execute(
-        sql: """
+        cached: """
           UPDATE ingestion_jobs SET state = 'indexed', error = NULL, lease_owner = NULL, lease_token = NULL,
             lease_expires_at = NULL, updated_at = ?
           WHERE id = ?
@@ -149,7 +149,7 @@ package struct SQLiteJobQueue: JobQueue {
     try await database.read { db in
       let row = try Row.fetchOne(
         db,
-        sql: """
+        cached: """
           SELECT count(*) AS count, min(updated_at) AS oldest FROM ingestion_jobs INDEXED BY ingestion_jobs_dead_letters
           WHERE state = 'failed'
           """)
@@ -178,7 +178,7 @@ extension Database {
   fileprivate func nextJob(at time: Date) throws -> JobID? {
     try Row.fetchOne(
       self,
-      sql: """
+      cached: """
         WITH RECURSIVE tenants (id) AS (
           SELECT min(organization_id) FROM ingestion_jobs INDEXED BY ingestion_jobs_open
           WHERE state NOT IN ('indexed', 'failed', 'cancelled')
@@ -205,7 +205,7 @@ extension Database {
   /// The job of a lease that still holds.
   func leasedJob(_ lease: JobLease) throws -> IngestionJob {
     let row = try Row.fetchOne(
-      self, sql: "SELECT * FROM ingestion_jobs WHERE id = ? AND organization_id = ? AND lease_token = ?",
+      self, cached: "SELECT * FROM ingestion_jobs WHERE id = ? AND organization_id = ? AND lease_token = ?",
       arguments: [lease.jobID.sql, lease.organizationID.sql, lease.token])
     guard let row else { throw LeaseFailure.lost }
     return try IngestionJob(row: row)

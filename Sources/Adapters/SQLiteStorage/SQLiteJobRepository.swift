@@ -13,7 +13,7 @@ package struct SQLiteJobRepository: JobRepository {
   package func job(_ id: JobID, in organization: OrganizationID) async throws(StorageFailure) -> IngestionJob? {
     try await database.read { db in
       try Row.fetchOne(
-        db, sql: "SELECT * FROM ingestion_jobs WHERE id = ? AND organization_id = ?",
+        db, cached: "SELECT * FROM ingestion_jobs WHERE id = ? AND organization_id = ?",
         arguments: [id.sql, organization.sql]
       ).map(IngestionJob.init(row:))
     }
@@ -38,7 +38,7 @@ package struct SQLiteJobRepository: JobRepository {
       try db.takeUpRun(of: id, in: organization, at: time)
       let queued = try Row.fetchAll(
         db,
-        sql: """
+        cached: """
           UPDATE ingestion_jobs SET state = 'queued', attempts = 0, progress = '{}', error = NULL, run_after = NULL,
             updated_at = ?
           WHERE (id = ? OR id IN \(Database.childrenSQL)) AND organization_id = ? AND state IN ('failed', 'cancelled')
@@ -57,7 +57,7 @@ package struct SQLiteJobRepository: JobRepository {
     try await database.write { db in
       let cancelled = try Row.fetchAll(
         db,
-        sql: """
+        cached: """
           UPDATE ingestion_jobs SET state = 'cancelled', error = NULL, run_after = NULL, lease_owner = NULL,
             lease_token = NULL, lease_expires_at = NULL, updated_at = ?
           WHERE (id = ? OR id IN \(Database.childrenSQL)) AND organization_id = ?
@@ -82,7 +82,7 @@ extension Database {
   /// Why a job could not be changed, having been in no state for it.
   fileprivate func refusal(of id: JobID, in organization: OrganizationID) throws -> StorageFailure {
     let found = try Row.fetchOne(
-      self, sql: "SELECT 1 FROM ingestion_jobs WHERE id = ? AND organization_id = ?",
+      self, cached: "SELECT 1 FROM ingestion_jobs WHERE id = ? AND organization_id = ?",
       arguments: [id.sql, organization.sql])
     return found == nil ? .notFound : .conflict("state")
   }
@@ -90,14 +90,14 @@ extension Database {
   /// Has the run of a job that may be retried go on: its items that failed wait again.
   fileprivate func takeUpRun(of id: JobID, in organization: OrganizationID, at time: Date) throws {
     try execute(
-      sql: """
+      cached: """
         UPDATE collection_runs SET started_at = ? WHERE job_id = ? AND organization_id = ? AND EXISTS (
           SELECT 1 FROM ingestion_jobs WHERE id = job_id AND state IN ('failed', 'cancelled'))
         """,
       arguments: [time.sql, id.sql, organization.sql])
     guard changesCount > 0 else { return }
     try execute(
-      sql: """
+      cached: """
         UPDATE collection_items SET state = 'waiting', attempts = 0, reason = NULL, updated_at = ?
         WHERE organization_id = ? AND run_id = ? AND state = 'failed'
         """,

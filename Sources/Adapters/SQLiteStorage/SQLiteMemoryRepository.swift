@@ -13,7 +13,7 @@ package struct SQLiteMemoryRepository: MemoryRepository {
   package func insert(_ memory: UserMemory, maximum: Int) async throws(StorageFailure) -> Bool {
     try await database.write { db in
       try db.execute(
-        sql: """
+        cached: """
           INSERT INTO user_memories (id, organization_id, user_id, content, created_at, updated_at)
           SELECT :id, :organization, :user, :content, :created, :updated
           WHERE (SELECT count(*) FROM user_memories WHERE organization_id = :organization AND user_id = :user) < :maximum
@@ -42,7 +42,7 @@ package struct SQLiteMemoryRepository: MemoryRepository {
     try await database.write { db in
       let changed = try Row.fetchOne(
         db,
-        sql: """
+        cached: """
           UPDATE user_memories SET content = ?, updated_at = ?
           WHERE id = ? AND organization_id = ? AND user_id = ? RETURNING *
           """,
@@ -55,7 +55,7 @@ package struct SQLiteMemoryRepository: MemoryRepository {
   package func delete(_ id: MemoryID, of owner: Owner) async throws(StorageFailure) {
     try await database.write { db in
       try db.execute(
-        sql: "DELETE FROM user_memories WHERE id = ? AND organization_id = ? AND user_id = ?",
+        cached: "DELETE FROM user_memories WHERE id = ? AND organization_id = ? AND user_id = ?",
         arguments: [id.sql, owner.organizationID.sql, owner.userID.sql])
       guard db.changesCount == 1 else { throw StorageFailure.notFound }
     }

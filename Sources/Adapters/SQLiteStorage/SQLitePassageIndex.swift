@@ -54,7 +54,7 @@ package struct SQLitePassageIndex: PassageIndex {
       // The plus keeps the index of words from being asked anew, with all that it counts first, for each row.
       let scored = try Row.fetchAll(
         db,
-        sql: """
+        cached: """
           SELECT rowid, -bm25(chunk_search) AS score FROM chunk_search
           WHERE chunk_search MATCH ? AND +rowid IN (SELECT value FROM json_each(?))
           """,
@@ -70,7 +70,7 @@ package struct SQLitePassageIndex: PassageIndex {
   ) async throws(StorageFailure) -> [ChunkID: Embedding] {
     try await database.read { db in
       let model = try Int64.fetchOne(
-        db, sql: "SELECT row_id FROM embedding_models WHERE name = ?", arguments: [model.sql])
+        db, cached: "SELECT row_id FROM embedding_models WHERE name = ?", arguments: [model.sql])
       guard let model else { return [:] }
       let statement = try db.cachedStatement(
         sql: """
@@ -150,7 +150,7 @@ package struct SQLitePassageIndex: PassageIndex {
       var revisions: Set<Int64> = []
       for (id, embedding) in embeddings {
         let row = try Row.fetchOne(
-          db, sql: "SELECT row_id, revision_row_id FROM document_chunks WHERE id = ? AND organization_id = ?",
+          db, cached: "SELECT row_id, revision_row_id FROM document_chunks WHERE id = ? AND organization_id = ?",
           arguments: [id.sql, organization.sql])
         guard let row else { continue }
         rows.append((try row.value("row_id"), embedding))
@@ -175,10 +175,10 @@ extension Database {
       """
     let order = "ORDER BY r.published_at, r.id, c.ordinal"
     let oldest = try Row.fetchOne(
-      self, sql: "SELECT r.organization_id \(gaps) \(order) LIMIT 1", arguments: ["model": model.sql])
+      self, cached: "SELECT r.organization_id \(gaps) \(order) LIMIT 1", arguments: ["model": model.sql])
     guard let tenant = try oldest?.id("organization_id", of: Organization.self) else { return nil }
     let passages = try Row.fetchAll(
-      self, sql: "SELECT \(Passage.columns) \(gaps) AND r.organization_id = :tenant \(order) LIMIT :limit",
+      self, cached: "SELECT \(Passage.columns) \(gaps) AND r.organization_id = :tenant \(order) LIMIT :limit",
       arguments: ["model": model.sql, "tenant": tenant.sql, "limit": limit]
     ).map(Passage.init(row:))
     return UnembeddedPassages(organizationID: tenant, passages: passages)

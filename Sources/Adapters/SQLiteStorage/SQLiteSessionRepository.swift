@@ -13,7 +13,7 @@ package struct SQLiteSessionRepository: SessionRepository {
   package func insert(_ session: Session, tokenHash: SecretHash) async throws(StorageFailure) {
     try await database.write { db in
       try db.execute(
-        sql: """
+        cached: """
           INSERT INTO sessions (id, token_hash, user_id, organization_id, role, created_at, expires_at, ip_address,
             user_agent)
           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -28,11 +28,11 @@ package struct SQLiteSessionRepository: SessionRepository {
   package func session(for tokenHash: SecretHash, at time: Date) async throws(StorageFailure) -> Session? {
     try database.lookUp { db in
       try Row.fetchOne(
-        db.cachedStatement(
-          sql: """
-            SELECT s.* FROM sessions AS s JOIN users AS u ON u.id = s.user_id AND u.deleted_at IS NULL
-            WHERE s.token_hash = ? AND s.expires_at > ?
-            """),
+        db,
+        cached: """
+          SELECT s.* FROM sessions AS s JOIN users AS u ON u.id = s.user_id AND u.deleted_at IS NULL
+          WHERE s.token_hash = ? AND s.expires_at > ?
+          """,
         arguments: [tokenHash.sql, time.sql]
       ).map(Session.init(row:))
     }
@@ -44,7 +44,7 @@ package struct SQLiteSessionRepository: SessionRepository {
     try await database.read { db in
       try Row.fetchAll(
         db,
-        sql: """
+        cached: """
           SELECT * FROM sessions WHERE user_id = ? AND organization_id = ? AND expires_at > ?
           ORDER BY created_at DESC, id DESC
           """,
@@ -58,7 +58,7 @@ package struct SQLiteSessionRepository: SessionRepository {
   ) async throws(StorageFailure) {
     try await database.write { db in
       try db.execute(
-        sql: "DELETE FROM sessions WHERE id = ? AND user_id = ? AND organization_id = ?",
+        cached: "DELETE FROM sessions WHERE id = ? AND user_id = ? AND organization_id = ?",
         arguments: [id.sql, user.sql, organization.sql])
       guard db.changesCount == 1 else { throw StorageFailure.notFound }
     }
@@ -70,7 +70,7 @@ package struct SQLiteSessionRepository: SessionRepository {
   ) async throws(StorageFailure) -> Int {
     try await database.write { db in
       try db.execute(
-        sql: "DELETE FROM sessions WHERE user_id = ? AND organization_id = ?", arguments: [user.sql, organization.sql])
+        cached: "DELETE FROM sessions WHERE user_id = ? AND organization_id = ?", arguments: [user.sql, organization.sql])
       return db.changesCount
     }
   }
@@ -78,7 +78,7 @@ package struct SQLiteSessionRepository: SessionRepository {
   @discardableResult
   package func deleteExpired(at time: Date) async throws(StorageFailure) -> Int {
     try await database.write { db in
-      try db.execute(sql: "DELETE FROM sessions WHERE expires_at <= ?", arguments: [time.sql])
+      try db.execute(cached: "DELETE FROM sessions WHERE expires_at <= ?", arguments: [time.sql])
       return db.changesCount
     }
   }

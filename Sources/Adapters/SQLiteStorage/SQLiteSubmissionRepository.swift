@@ -29,7 +29,7 @@ package struct SQLiteSubmissionRepository: SubmissionRepository {
     try await database.read { db in
       try Row.fetchOne(
         db,
-        sql: """
+        cached: """
           SELECT s.content_kind, s.url, s.file_name, s.media_type, s.byte_count, s.collection_options, p.bytes
           FROM knowledge_submissions AS s LEFT JOIN submission_payloads AS p ON p.submission_id = s.id
           WHERE s.id = ? AND s.organization_id = ?
@@ -62,7 +62,7 @@ package struct SQLiteSubmissionRepository: SubmissionRepository {
       let decision = decide(submission)
       guard case .success(let decided) = decision else { return decision }
       try db.execute(
-        sql: """
+        cached: """
           UPDATE knowledge_submissions SET status = ?, reviewed_by = ?, reviewed_at = ?, note = ?, job_id = ?
           WHERE id = ? AND organization_id = ?
           """,
@@ -81,7 +81,7 @@ extension Database {
   /// A submission of a tenant.
   func submission(_ id: SubmissionID, in organization: OrganizationID) throws -> KnowledgeSubmission? {
     try Row.fetchOne(
-      self, sql: "SELECT * FROM knowledge_submissions WHERE id = ? AND organization_id = ?",
+      self, cached: "SELECT * FROM knowledge_submissions WHERE id = ? AND organization_id = ?",
       arguments: [id.sql, organization.sql]
     ).map(KnowledgeSubmission.init(row:))
   }
@@ -97,7 +97,7 @@ extension Database {
       submission.reviewedAt.sql, submission.note.sql, submission.jobID.sql, submission.createdAt.sql,
     ]
     try execute(
-      sql: """
+      cached: """
         INSERT INTO knowledge_submissions (id, organization_id, contributor_id, title, content_kind, url, file_name,
           media_type, byte_count, collection_options, metadata, document_id, source_uri, status, reviewed_by,
           reviewed_at, note, job_id, created_at)
@@ -106,7 +106,7 @@ extension Database {
       arguments: StatementArguments(head + (try submission.content.columns()) + tail))
     if let payload = content.payload {
       try execute(
-        sql: "INSERT INTO submission_payloads (submission_id, bytes) VALUES (?, ?)",
+        cached: "INSERT INTO submission_payloads (submission_id, bytes) VALUES (?, ?)",
         arguments: [submission.id.sql, payload])
     }
     try record(.created(submission))

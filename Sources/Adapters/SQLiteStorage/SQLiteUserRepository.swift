@@ -15,11 +15,11 @@ package struct SQLiteUserRepository: UserRepository {
   ) async throws(StorageFailure) -> User {
     try await database.write { db in
       var stored = user
-      if let roleIfFirst, try Row.fetchOne(db, sql: "SELECT 1 FROM users WHERE deleted_at IS NULL LIMIT 1") == nil {
+      if let roleIfFirst, try Row.fetchOne(db, cached: "SELECT 1 FROM users WHERE deleted_at IS NULL LIMIT 1") == nil {
         stored.role = roleIfFirst
       }
       try db.execute(
-        sql: """
+        cached: """
           INSERT INTO users (id, organization_id, email, password_hash, display_name, role, created_at, updated_at,
             deleted_at)
           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -47,7 +47,7 @@ package struct SQLiteUserRepository: UserRepository {
   ) async throws(StorageFailure) -> (user: User, hash: PasswordHash?)? {
     try await database.read { db in
       try Row.fetchOne(
-        db, sql: "SELECT * FROM users WHERE email = ? AND deleted_at IS NULL", arguments: [email.text.sql]
+        db, cached: "SELECT * FROM users WHERE email = ? AND deleted_at IS NULL", arguments: [email.text.sql]
       )
       .map { row in
         (user: try User(row: row), hash: try row.optional("password_hash", as: String.self).map(PasswordHash.init))
@@ -72,13 +72,13 @@ package struct SQLiteUserRepository: UserRepository {
     try await database.write { db in
       let changed = try Row.fetchOne(
         db,
-        sql: """
+        cached: """
           UPDATE users SET role = ?, updated_at = ? WHERE id = ? AND organization_id = ? AND deleted_at IS NULL
           RETURNING *
           """,
         arguments: [role.rawValue.sql, time.sql, id.sql, organization.sql])
       guard let changed else { throw StorageFailure.notFound }
-      try db.execute(sql: "DELETE FROM sessions WHERE user_id = ?", arguments: [id.sql])
+      try db.execute(cached: "DELETE FROM sessions WHERE user_id = ?", arguments: [id.sql])
       return try User(row: changed)
     }
   }
@@ -88,12 +88,12 @@ package struct SQLiteUserRepository: UserRepository {
   ) async throws(StorageFailure) {
     try await database.write { db in
       try db.execute(
-        sql: """
+        cached: """
           UPDATE users SET deleted_at = ?, updated_at = ? WHERE id = ? AND organization_id = ? AND deleted_at IS NULL
           """,
         arguments: [time.sql, time.sql, id.sql, organization.sql])
       guard db.changesCount == 1 else { throw StorageFailure.notFound }
-      try db.execute(sql: "DELETE FROM sessions WHERE user_id = ?", arguments: [id.sql])
+      try db.execute(cached: "DELETE FROM sessions WHERE user_id = ?", arguments: [id.sql])
     }
   }
 }

@@ -31,7 +31,7 @@ final class VectorIndex: Sendable {
       loaded = known
     } else {
       let row = try Row.fetchOne(
-        db, sql: "SELECT row_id, dimensions FROM embedding_models WHERE name = ?", arguments: [name.sql])
+        db, cached: "SELECT row_id, dimensions FROM embedding_models WHERE name = ?", arguments: [name.sql])
       guard let row else { return nil }
       let new = LoadedModel(row: try row.value("row_id"), dimensions: try row.value("dimensions"))
       loaded = models.withLock { models in
@@ -70,20 +70,20 @@ final class LoadedModel: Sendable {
 extension Database {
   /// The number of the last change; 0 when there was none.
   fileprivate func newestVectorChange() throws -> Int64 {
-    try Int64.fetchOne(self, sql: "SELECT max(seq) FROM vector_changes") ?? 0
+    try Int64.fetchOne(self, cached: "SELECT max(seq) FROM vector_changes") ?? 0
   }
 
   /// Applies the changes since the last time, or loads everything when those are no longer all there.
   fileprivate func bring(_ state: inout LoadedModel.State, upTo newest: Int64, model: Int64) throws {
     // Another reader, with a newer snapshot, may have been faster.
     guard state.sequence < newest else { return }
-    let oldest = try Int64.fetchOne(self, sql: "SELECT min(seq) FROM vector_changes") ?? 1
+    let oldest = try Int64.fetchOne(self, cached: "SELECT min(seq) FROM vector_changes") ?? 1
     do {
       if state.sequence < 0 || oldest > state.sequence + 1 {
         try loadAll(into: &state.vectors, model: model)
       } else {
         let changed = try Int64.fetchAll(
-          self, sql: "SELECT DISTINCT revision_row_id FROM vector_changes WHERE seq > ?", arguments: [state.sequence])
+          self, cached: "SELECT DISTINCT revision_row_id FROM vector_changes WHERE seq > ?", arguments: [state.sequence])
         for row in changed {
           state.vectors.remove(row)
           try load("r.row_id = ?", [row.databaseValue], into: &state.vectors, model: model)
@@ -100,7 +100,7 @@ extension Database {
   private func loadAll(into vectors: inout ModelVectors, model: Int64) throws {
     vectors = ModelVectors(dimensions: vectors.dimensions)
     let count = try Int.fetchOne(
-      self, sql: "SELECT count(*) FROM chunk_vectors WHERE model_row_id = ?", arguments: [model])
+      self, cached: "SELECT count(*) FROM chunk_vectors WHERE model_row_id = ?", arguments: [model])
     guard vectors.reserve(count ?? 0) else { throw StorageFailure.unavailable("there is no memory for the vectors") }
     try load("TRUE", [], into: &vectors, model: model)
   }

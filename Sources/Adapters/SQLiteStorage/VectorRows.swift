@@ -28,9 +28,9 @@ extension Database {
   func insert(_ vectors: [(chunk: Int64, embedding: Embedding)], model: String) throws {
     guard let width = vectors.first?.embedding.values.count else { return }
     try execute(
-      sql: "INSERT OR IGNORE INTO embedding_models (name, dimensions) VALUES (?, ?)", arguments: [model.sql, width])
+      cached: "INSERT OR IGNORE INTO embedding_models (name, dimensions) VALUES (?, ?)", arguments: [model.sql, width])
     let row = try Row.fetchOne(
-      self, sql: "SELECT row_id, dimensions FROM embedding_models WHERE name = ?", arguments: [model.sql])
+      self, cached: "SELECT row_id, dimensions FROM embedding_models WHERE name = ?", arguments: [model.sql])
     guard let row else { throw StorageFailure.conflict("dimensions") }
     let modelRow: Int64 = try row.value("row_id")
     let dimensions: Int = try row.value("dimensions")
@@ -45,15 +45,15 @@ extension Database {
 
   /// Tells every process that a revision's vectors or visibility changed in this transaction.
   func logVectorChange(ofRevision revision: Int64) throws {
-    try execute(sql: "INSERT INTO vector_changes (revision_row_id) VALUES (?)", arguments: [revision])
+    try execute(cached: "INSERT INTO vector_changes (revision_row_id) VALUES (?)", arguments: [revision])
     try execute(
-      sql: "DELETE FROM vector_changes WHERE seq <= ?", arguments: [lastInsertedRowID - Self.keptVectorChanges])
+      cached: "DELETE FROM vector_changes WHERE seq <= ?", arguments: [lastInsertedRowID - Self.keptVectorChanges])
   }
 
   /// The same of all revisions of a document.
   func logVectorChanges(of document: DocumentID) throws {
     let revisions = try Int64.fetchAll(
-      self, sql: "SELECT row_id FROM document_revisions WHERE document_id = ?", arguments: [document.sql])
+      self, cached: "SELECT row_id FROM document_revisions WHERE document_id = ?", arguments: [document.sql])
     for revision in revisions { try logVectorChange(ofRevision: revision) }
   }
 }

@@ -4,7 +4,7 @@ import GRPCServer
 package import HTTPServer
 import IntelligenceClient
 package import Logging
-package import ServiceLifecycle
+import ServiceLifecycle
 package import Settings
 
 /// The public half of the server: the contract over its use cases, on every wire.

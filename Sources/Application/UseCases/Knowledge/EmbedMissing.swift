@@ -40,6 +40,8 @@ package struct EmbedMissing: Sendable {
       try await embedders.refresh(from: catalog, at: clock.now())
     }
     let serving = embedders.serving
+    // Most looks find nothing to do; then nothing is written.
+    guard try await hasWork(serving) else { return .complete }
     guard try await hasTurn(worker) else { return .othersTurn }
     let outcome: Outcome
     do throws(UseCaseFailure) { outcome = try await work(worker, serving, batchSize) } catch {
@@ -50,6 +52,14 @@ package struct EmbedMissing: Sendable {
     if case .embedded = outcome { return outcome }
     _ = try await hasTurn(worker, for: 0)
     return outcome
+  }
+
+  private func hasWork(_ serving: String) async throws(UseCaseFailure) -> Bool {
+    if serving != embedders.wanted, embedders[embedders.wanted] != nil { return true }
+    guard let embedder = embedders[serving] else { return false }
+    return try await storing("passage") { () async throws(StorageFailure) in
+      try await index.unembedded(by: embedder.model.name, limit: 1)
+    } != nil
   }
 
   private func work(
