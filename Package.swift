@@ -133,7 +133,7 @@ let package = Package(
       path: "Sources/Adapters/LanguageModels", swiftSettings: strict),
     .target(
       name: "Egress",
-      dependencies: ["Application", "Domain", asyncHTTPClient, nioCore, nioHTTP1, nioSSL, logging],
+      dependencies: ["Application", "Domain", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioSSL, logging],
       path: "Sources/Adapters/Egress", swiftSettings: strict),
     .target(name: "Confinement", dependencies: [subprocess, systemPackage], swiftSettings: strict),
     .target(
@@ -220,7 +220,7 @@ let package = Package(
     // Measures the vector scan of the offline profile alone.
     .executableTarget(
       name: "scan-benchmark", dependencies: ["CVectorMath", "Domain", "SQLiteStorage"], path: "Benchmarks/Scan",
-      exclude: ["loop.c", "peer.py"], swiftSettings: strict),
+      exclude: ["loop.c", "peer.py", "requirements.txt"], swiftSettings: strict),
 
     // Measure PostgreSQL's queue and search alone.
     .executableTarget(

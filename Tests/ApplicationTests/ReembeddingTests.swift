@@ -1,5 +1,6 @@
 import Application
 import Domain
+import FoundationEssentials
 import InMemoryStorage
 import Testing
 

@@ -1,5 +1,4 @@
 package import Application
-package import AsyncHTTPClient
 import Domain
 package import NIOCore
 import NIOHTTP1
@@ -36,14 +35,32 @@ package struct HTTPContentFetcher: ContentFetcher {
 
   /// Makes a fetcher.
   ///
-  /// - Parameter client: made with ``EgressHTTPClient/configuration(connectTimeout:)``; whoever made it shuts it down.
-  package init(policy: EgressPolicy, client: HTTPClient, limits: Limits = Limits()) {
+  /// - Parameters:
+  ///   - clients: whoever made them shuts them down.
+  ///   - lookup: finds the addresses behind names, which are held against the policy before they are connected to.
+  package init(
+    policy: EgressPolicy, clients: EgressClients, limits: Limits = Limits(), lookup: AddressLookup = .system()
+  ) {
     self.policy = policy
     self.limits = limits
-    exchange = HTTPExchange(client: client, total: limits.total)
+    exchange = HTTPExchange(policy: policy, clients: clients, lookup: lookup, total: limits.total)
   }
 
   package func check(_ url: String) throws(FetchFailure) { try policy.check(url) }
+
+  /// The addresses that a program of its own may connect to in place of an allowed host's name.
+  package func addresses(of url: String) async throws(FetchFailure) -> ResolvedAddress {
+    let address = try policy.check(url)
+    do {
+      return ResolvedAddress(
+        host: address.host, port: address.port,
+        addresses: try await exchange.addresses(of: address).map { "\($0)" })
+    } catch let failure as FetchFailure {
+      throw failure
+    } catch {
+      throw Task.isCancelled ? .cancelled : .unavailable("\(address.host) cannot be found")
+    }
+  }
 
   package func fetch(_ url: String) async throws(FetchFailure) -> Payload {
     var address = try policy.check(url)

@@ -23,14 +23,16 @@ struct HTTPExchange: Sendable {
     case cut
   }
 
-  let client: HTTPClient
+  let policy: EgressPolicy
+  let clients: EgressClients
+  let lookup: AddressLookup
   /// How long all of a fetch may take, for the words of a failure.
   let total: TimeAmount
 
   /// Asks, and reads the body of an answer in 200..<300.
   ///
-  /// - Throws: `.unavailable` for a host that does not answer in time or breaks off, `.invalid` for a body that is
-  ///   compressed or too large, `.cancelled`.
+  /// - Throws: `.refused` for a host whose addresses lead where they must not, `.unavailable` for one that does not
+  ///   answer in time or breaks off, `.invalid` for a body that is compressed or too large, `.cancelled`.
   func get(
     _ address: WebAddress, headers: HTTPHeaders, maximumBytes: Int, excess: Excess = .refused, deadline: NIODeadline
   ) async throws(FetchFailure) -> Answer {
@@ -40,7 +42,8 @@ struct HTTPExchange: Sendable {
     request.headers.add(name: "user-agent", value: HTTPContentFetcher.agent)
     do {
       return try await withDeadline(deadline) { [request] in
-        let response = try await client.execute(request, deadline: deadline)
+        _ = try await addresses(of: address)
+        let response = try await clients[reach: policy.reach(of: address)].execute(request, deadline: deadline)
         let status = Int(response.status.code)
         guard (200..<300).contains(status) else {
           return Answer(status: status, headers: response.headers, bytes: [], isCut: false)
@@ -70,12 +73,38 @@ struct HTTPExchange: Sendable {
       }
     } catch let failure as FetchFailure {
       throw failure
+    } catch let refused as RefusedAddress {
+      throw Self.refused(address, refused.address)
     } catch {
       guard !Task.isCancelled else { throw .cancelled }
       if error is DeadlineExceeded || (error as? HTTPClientError) == .deadlineExceeded {
         throw .unavailable("\(address.host) took longer than \(total.nanoseconds / 1_000_000_000) s")
       }
       throw .unavailable("\(address.host):\(address.port) cannot be reached or broke off")
+    }
+  }
+
+  /// The addresses behind an allowed host, all of which connections may go to.
+  ///
+  /// - Throws: `FetchFailure`, or `CancellationError`.
+  func addresses(of address: WebAddress) async throws -> [NetworkAddress] {
+    let found: [NetworkAddress]
+    do { found = try await lookup(address.host) } catch let failure as AddressLookup.Failure {
+      throw FetchFailure.unavailable("\(address.host) cannot be found: \(failure.reason)")
+    }
+    let reach = policy.reach(of: address)
+    // One that must not be is enough: which one a connection takes is not decided here.
+    if let refused = found.first(where: { !reach.permits($0) }) { throw Self.refused(address, refused) }
+    return found
+  }
+
+  /// Which address it is stays untold: a name that somebody else made must not tell them about this network.
+  private static func refused(_ address: WebAddress, _ refused: NetworkAddress?) -> FetchFailure {
+    switch refused?.reach {
+    case .loopback, .privateUse:
+      .refused(
+        "\(address.host) leads into this server's own network; an operator can add it to the setting egress.private")
+    default: .refused("\(address.host) leads to an address that this server does not connect to")
     }
   }
 }

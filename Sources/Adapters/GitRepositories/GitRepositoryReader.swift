@@ -18,7 +18,7 @@ package struct GitRepositoryReader: RepositoryReader {
   }
 
   private let directory: String
-  private let check: @Sendable (String) throws(FetchFailure) -> Void
+  private let locate: @Sendable (String) async throws(FetchFailure) -> ResolvedAddress
   private let hash: @Sendable (String) -> String
   private let limits: Limits
   private let git: GitProgram
@@ -28,15 +28,16 @@ package struct GitRepositoryReader: RepositoryReader {
   /// - Parameters:
   ///   - directory: where the copies are kept, made where it is missing.
   ///   - authorities: a file of certificates in PEM form that are trusted besides the system's.
-  ///   - check: refuses an https address whose host is not allowed.
+  ///   - locate: refuses an https address whose host is not allowed, and tells where the others are.
   ///   - hash: names a copy by its repository.
   package init(
     directory: String, limits: Limits = Limits(), authorities: String? = nil,
-    check: @escaping @Sendable (String) throws(FetchFailure) -> Void, hash: @escaping @Sendable (String) -> String
+    locate: @escaping @Sendable (String) async throws(FetchFailure) -> ResolvedAddress,
+    hash: @escaping @Sendable (String) -> String
   ) {
     self.directory = directory
     self.limits = limits
-    self.check = check
+    self.locate = locate
     self.hash = hash
     git = GitProgram(time: limits.time, maximumFileBytes: limits.maximumBytes, authorities: authorities)
   }
@@ -47,15 +48,17 @@ package struct GitRepositoryReader: RepositoryReader {
     let copy = place(of: spec)
     if let commit, try await hasCommit(commit, in: copy) { return nil }
     let isLocal = spec.location.hasPrefix("/")
+    var pins: [String] = []
     if !isLocal {
       guard spec.location.hasPrefix("https://") else { throw .refused("a repository's address begins with https://") }
-      try check(spec.location)
+      pins = Self.pins(try await locate(spec.location))
     }
     try renew(copy)
     try await succeed(["init", "--quiet", "--bare", "--template=", "."], in: copy)
+    if !pins.isEmpty { try await requirePinning(in: copy) }
     let source = isLocal ? "file://" + spec.location : spec.location
     try await succeed(
-      [
+      pins + [
         "fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance", "--", source,
         "+\(spec.reference ?? "HEAD"):refs/opentier/head",
       ], in: copy, protocols: isLocal ? "file" : "https")
@@ -74,6 +77,28 @@ package struct GitRepositoryReader: RepositoryReader {
       ["cat-file", "--batch"], in: place(of: spec), input: list,
       maximumOutput: blobs.count * (limits.maximumFileBytes + 100))
     return Self.contents(output)
+  }
+
+  /// What keeps `git` from resolving the name anew, which may lead elsewhere by then.
+  static func pins(_ place: ResolvedAddress) -> [String] {
+    guard place.addresses != [place.host] else { return [] }
+    let addresses = place.addresses.map { $0.contains(":") ? "[\($0)]" : $0 }.joined(separator: ",")
+    return ["-c", "http.curloptResolve=\(place.host):\(place.port):\(addresses)"]
+  }
+
+  /// A `git` that does not know the setting would pass over it without a word.
+  private func requirePinning(in copy: String) async throws(FetchFailure) {
+    let words = String(decoding: try await succeed(["version"], in: copy), as: UTF8.self)
+    guard Self.pins(version: words) else {
+      throw .invalid("this server's git is too old for addresses: 2.37 or newer is needed, and there is \(words)")
+    }
+  }
+
+  /// Whether a version, such as `git version 2.39.5`, has `http.curloptResolve`.
+  static func pins(version words: String) -> Bool {
+    let version = words.split(whereSeparator: \.isWhitespace).last.map(String.init) ?? ""
+    let numbers = version.split(separator: ".").prefix(2).compactMap { Int($0) }
+    return numbers.count == 2 && (numbers[0] > 2 || (numbers[0] == 2 && numbers[1] >= 37))
   }
 
   private func place(of spec: RepositorySpec) -> String {
@@ -106,7 +131,7 @@ package struct GitRepositoryReader: RepositoryReader {
       arguments, in: copy, protocols: protocols, input: input, maximumOutput: maximumOutput)
     guard output.status == 0 else {
       let words = output.message.isEmpty ? "it ended with code \(output.status)" : output.message
-      let reason = "git \(arguments[0]): \(words)"
+      let reason = "git \(arguments.first { !$0.hasPrefix("-") && !$0.contains("=") } ?? ""): \(words)"
       // What the network does may pass; a branch or a repository that is not there will not.
       let isFinal = ["couldn't find remote ref", "does not appear to be a git repository", "not found", "too large"]
         .contains { words.contains($0) }

@@ -1,5 +1,5 @@
 package import Application
-import AsyncHTTPClient
+package import AsyncHTTPClient
 import Domain
 import FoundationEssentials
 package import Instrumentation
@@ -23,10 +23,12 @@ package final class HTTPLanguageModel: LanguageModel {
   /// Makes a model with a connection pool of its own; whoever makes it calls ``shutdown()`` in the end.
   ///
   /// - Parameters:
+  ///   - connections: how connections are made: which certificates are trusted, which addresses are refused.
   ///   - instrument: puts the trace of the calling task into the request's headers; `nil` takes the process's own.
   ///   - logger: gets one line for each failed call: the model's name and the reason that users see; no content.
   package init(
-    _ configuration: Configuration, eventLoopGroup: any EventLoopGroup = HTTPClient.defaultEventLoopGroup,
+    _ configuration: Configuration, connections: HTTPClient.Configuration = HTTPClient.Configuration(),
+    eventLoopGroup: any EventLoopGroup = HTTPClient.defaultEventLoopGroup,
     instrument: (any Instrument)? = nil, logger: Logger
   ) {
     self.instrument = instrument
@@ -34,9 +36,10 @@ package final class HTTPLanguageModel: LanguageModel {
     self.configuration = configuration
     wire = configuration.dialect.wire
     self.logger = logger
-    var settings = HTTPClient.Configuration(
-      redirectConfiguration: .disallow, timeout: .init(connect: TimeAmount(configuration.timeouts.connect)),
-      decompression: .disabled)
+    var settings = connections
+    settings.redirectConfiguration = .disallow
+    settings.timeout = .init(connect: TimeAmount(configuration.timeouts.connect))
+    settings.decompression = .disabled
     settings.httpVersion = .http1Only
     settings.connectionPool.retryConnectionEstablishment = false
     // A stream holds its connection as long as the model talks: the standard of 8 would make the ninth user wait.

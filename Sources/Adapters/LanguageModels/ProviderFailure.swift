@@ -1,5 +1,6 @@
 import Application
 import AsyncHTTPClient
+import Domain
 import NIOHTTP1
 
 /// What a provider's errors mean. The words are for users and hold nothing that the provider wrote but a short code,
@@ -47,6 +48,9 @@ struct ProviderFailure {
   /// The failure of a connection.
   func connection(_ error: any Error, hasBegun: Bool) -> ModelFailure {
     if hasBegun { return broken("broke off its reply") }
+    if error is RefusedAddress {
+      return .misconfigured("the provider of the model \(name) is at an address that this server does not connect to")
+    }
     let reason =
       switch error as? HTTPClientError {
       case .connectTimeout, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout: "cannot be reached in time"

@@ -1,5 +1,4 @@
 import Application
-import AsyncHTTPClient
 import Domain
 import Egress
 import Embeddings
@@ -24,7 +23,7 @@ struct Assembly: Sendable {
   let storage: Storage
   /// The world's extractor.
   let extractions: RememberedExtractions
-  private let client: HTTPClient
+  private let clients: EgressClients
   private let providers: [HTTPLanguageModel]
 
   /// Opens what the configuration names.
@@ -38,19 +37,19 @@ struct Assembly: Sendable {
     let embedder = EmbedderSlot(
       directory: URL(filePath: configuration.embedding.modelDirectory, directoryHint: .isDirectory),
       threads: configuration.embedding.threads, arithmetic: .init(configuration.embedding.arithmetic))
-    let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: egress)
+    let clients = EgressClients(egress)
     do {
-      let policy = try EgressPolicy(allow: configuration.egressAllowed)
-      let providers = try configuration.models.targets.map { try Providers.make($0, logger: logger) }
+      let policy = try EgressPolicy(allow: configuration.egress.allowed, privateHosts: configuration.egress.privateHosts)
+      let providers = try configuration.models.targets.map { try Providers.make($0, egress: egress, logger: logger) }
       // It compares sentences with the model in this process, whatever searches use: no call elsewhere is worth it.
       let extractive = ExtractiveLanguageModel(embedder: CurrentEmbedder { embedder.embedder }, counter: embedder)
       let clock = WallClock.system
       let embedders = try await embedders(
-        configuration.embedding, builtIn: embedder, storage.embeddingModels, clock, client: client, logger: logger)
+        configuration.embedding, builtIn: embedder, storage.embeddingModels, clock, clients: clients, logger: logger)
       let secrets = SystemSecretGenerator()
       let extractor = StandardTextExtractor(configuration)
       let extractions = RememberedExtractions(extractor, secrets: secrets)
-      let fetcher = HTTPContentFetcher(policy: policy, client: client, limits: fetching(configuration))
+      let fetcher = HTTPContentFetcher(policy: policy, clients: clients, limits: fetching(configuration))
       var world = World(
         users: storage.users, sessions: storage.sessions, apiKeys: storage.apiKeys,
         conversations: storage.conversations,
@@ -65,15 +64,15 @@ struct Assembly: Sendable {
         hasher: try hasher(configuration),
         secrets: secrets, makeID: .uuidVersion7(clock: clock), clock: clock)
       world.reranker = try configuration.retrieval.reranker.map {
-        try Providers.reranker($0, client: client, logger: logger)
+        try Providers.reranker($0, clients: clients, logger: logger)
       }
       return Assembly(
         configuration: configuration, useCases: UseCases(world, settings(configuration)), world: world,
-        embedder: embedder, embedders: embedders, storage: storage, extractions: extractions, client: client,
+        embedder: embedder, embedders: embedders, storage: storage, extractions: extractions, clients: clients,
         providers: providers)
     } catch {
       // The failure that led here is what counts.
-      try? await client.shutdown()
+      try? await clients.shutdown()
       try? await storage.close()
       throw CommandFailure(.usage, "\(error)")
     }
@@ -83,12 +82,12 @@ struct Assembly: Sendable {
   /// one serves from the first document on.
   private static func embedders(
     _ configuration: ServerConfiguration.Embedding, builtIn: EmbedderSlot, _ catalog: any EmbeddingModelCatalog,
-    _ clock: WallClock, client: HTTPClient, logger: Logger
+    _ clock: WallClock, clients: EgressClients, logger: Logger
   ) async throws -> Embedders {
     var known = [ServerConfiguration.Embedding.builtIn: CurrentEmbedder { builtIn.embedder }]
     var wanted = ServerConfiguration.Embedding.builtIn
     for endpoint in configuration.endpoints {
-      let embedder = try Providers.embedder(endpoint, client: client, logger: logger)
+      let embedder = try Providers.embedder(endpoint, clients: clients, logger: logger)
       let name = embedder.model.name
       guard known[name] == nil else {
         throw CommandFailure(.usage, "two of embedding.endpoints make the same vectors, of the model \(name)")
@@ -114,8 +113,8 @@ struct Assembly: Sendable {
     limits.maximumFileBytes = configuration.collections.maximumPageBytes
     let secrets = SystemSecretGenerator()
     let repositories = GitRepositoryReader(
-      directory: folder, limits: limits, authorities: configuration.egressCA,
-      check: { (url) throws(FetchFailure) in try fetcher.check(url) },
+      directory: folder, limits: limits, authorities: configuration.egress.authorities,
+      locate: { (url) async throws(FetchFailure) in try await fetcher.addresses(of: url) },
       hash: { secrets.hash($0.utf8).hexadecimal })
     return CollectionSources(
       sites: fetcher, links: extractor, repositories: repositories, maximumFileBytes: limits.maximumFileBytes,
@@ -236,7 +235,7 @@ struct Assembly: Sendable {
   /// Closes connections and files.
   func close() async throws {
     for provider in providers { try await provider.shutdown() }
-    try await client.shutdown()
+    try await clients.shutdown()
     try await storage.close()
   }
 }

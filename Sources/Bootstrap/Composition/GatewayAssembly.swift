@@ -1,5 +1,4 @@
 import Application
-import AsyncHTTPClient
 import Egress
 import Logging
 import Settings
@@ -10,7 +9,7 @@ struct GatewayAssembly: Sendable {
   let useCases: GatewayUseCases
   let storage: Storage
   let clock: WallClock
-  private let client: HTTPClient
+  private let clients: EgressClients
 
   /// Opens what the configuration names.
   ///
@@ -19,7 +18,7 @@ struct GatewayAssembly: Sendable {
     _ configuration: ServerConfiguration, intelligence: any Intelligence, logger: Logger
   ) async throws -> GatewayAssembly {
     let storage = try await Storage.open(configuration, isServer: true, logger: logger)
-    let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: EgressHTTPClient.configuration())
+    let clients = EgressClients()
     do {
       let clock = WallClock.system
       let world = GatewayWorld(
@@ -27,15 +26,17 @@ struct GatewayAssembly: Sendable {
         conversations: storage.conversations,
         memories: storage.memories, submissions: storage.submissions, documents: storage.documents,
         jobs: storage.jobs, collections: storage.collections, outbox: storage.outbox, intelligence: intelligence,
-        fetcher: HTTPContentFetcher(policy: try EgressPolicy(allow: configuration.egressAllowed), client: client),
+        fetcher: HTTPContentFetcher(
+          policy: try EgressPolicy(allow: configuration.egress.allowed, privateHosts: configuration.egress.privateHosts),
+          clients: clients),
         hasher: try Assembly.hasher(configuration), secrets: SystemSecretGenerator(),
         makeID: .uuidVersion7(clock: clock), clock: clock)
       return GatewayAssembly(
         useCases: GatewayUseCases(world, Assembly.settings(configuration)), storage: storage, clock: clock,
-        client: client)
+        clients: clients)
     } catch {
       // The failure that led here is what counts.
-      try? await client.shutdown()
+      try? await clients.shutdown()
       try? await storage.close()
       throw CommandFailure(.usage, "\(error)")
     }
@@ -43,7 +44,7 @@ struct GatewayAssembly: Sendable {
 
   /// Closes connections and files.
   func close() async throws {
-    try await client.shutdown()
+    try await clients.shutdown()
     try await storage.close()
   }
 }

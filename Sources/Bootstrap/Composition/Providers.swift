@@ -1,6 +1,7 @@
 import Application
 import AsyncHTTPClient
 import Domain
+import Egress
 import LanguageModels
 import Logging
 import NIOCore
@@ -38,7 +39,9 @@ enum Providers {
   }
 
   /// The client of one configured model.
-  static func make(_ target: ModelTarget, logger: Logger) throws -> HTTPLanguageModel {
+  static func make(
+    _ target: ModelTarget, egress: HTTPClient.Configuration, logger: Logger
+  ) throws -> HTTPLanguageModel {
     var timeouts = HTTPLanguageModel.Configuration.Timeouts()
     timeouts.connect = target.connectTimeout
     timeouts.firstToken = target.firstTokenTimeout
@@ -55,12 +58,12 @@ enum Providers {
         name: target.name, dialect: dialect, baseURL: target.baseURL, model: target.model,
         keys: try keys(target.key, of: target.name, in: "models"),
         timeouts: timeouts),
-      logger: logger)
+      connections: EgressHTTPClient.guarding(egress, try reach(of: target.baseURL)), logger: logger)
   }
 
   /// The client of a reranker.
   static func reranker(
-    _ reranker: ServerConfiguration.Reranker, client: HTTPClient, logger: Logger
+    _ reranker: ServerConfiguration.Reranker, clients: EgressClients, logger: Logger
   ) throws -> any Reranker {
     let key = reranker.apiKey.map { ProviderKey($0.reveal()) }
     if case .some(nil) = key {
@@ -70,12 +73,12 @@ enum Providers {
     return HTTPReranker(
       HTTPReranker.Configuration(
         baseURL: reranker.baseURL, model: reranker.model, key: key ?? nil, timeout: .milliseconds(milliseconds)),
-      client: client, logger: logger)
+      client: clients[reach: try reach(of: reranker.baseURL)], logger: logger)
   }
 
   /// The client of an embedding model.
   static func embedder(
-    _ endpoint: EmbeddingEndpoint, client: HTTPClient, logger: Logger
+    _ endpoint: EmbeddingEndpoint, clients: EgressClients, logger: Logger
   ) throws -> HTTPEmbedder {
     var configuration = HTTPEmbedder.Configuration(
       baseURL: endpoint.baseURL, model: endpoint.model, dimensions: endpoint.dimensions)
@@ -86,7 +89,13 @@ enum Providers {
     configuration.timeout = .milliseconds(Int64(endpoint.timeout / .milliseconds(1)))
     configuration.maximumTexts = endpoint.batchSize
     configuration.maximumAttempts = endpoint.attempts
-    return HTTPEmbedder(configuration, client: client, logger: logger)
+    return HTTPEmbedder(
+      configuration, client: clients[reach: try reach(of: endpoint.baseURL)], logger: logger)
+  }
+
+  /// How far connections to a base URL may lead; it was checked when it was read.
+  private static func reach(of baseURL: String) throws -> EgressReach {
+    EgressReach.configured(try WebAddress(baseURL).host)
   }
 
   private static func keys(

@@ -27,7 +27,7 @@ enum TLSFiles {
   /// - Throws: as ``check(_:)``.
   static func egress(_ configuration: ServerConfiguration) throws(CommandFailure) -> HTTPClient.Configuration {
     var client = EgressHTTPClient.configuration()
-    guard let file = configuration.egressCA else { return client }
+    guard let file = configuration.egress.authorities else { return client }
     do throws(EgressHTTPClient.UnusableAuthorities) {
       try EgressHTTPClient.trust(file, in: &client)
       return client

@@ -33,12 +33,7 @@ extension ServerConfiguration {
     databaseURL = try reader.optional("databaseURL", databaseAddress)
     database = try Database(&reader, inputs)
     models = try ModelTargets(&reader)
-    egressAllowed = try reader.value(
-      "egress.allow",
-      .list("a list of host or host:port", where: Self.isHostAndPort),
-      default: []
-    )
-    egressCA = try reader.optional("egress.ca", .path("the path of a PEM file", inputs))
+    egress = try Egress(&reader, inputs)
     corsOrigins = try reader.value("cors.origins", .list(WebOrigin.accepted, where: WebOrigin.isOrigin), default: [])
     logLevel = try reader.value("log.level", .choice, default: .info)
     logFormat = try reader.value("log.format", .choice, default: .auto)
@@ -118,18 +113,6 @@ extension ServerConfiguration {
       let similar = nearest(to: $0, among: reader.variables.filter { $0.hasPrefix("OPENTIER_") })
       return "The environment variable \($0) is not known." + (similar.map { " Did you mean \($0)?" } ?? "")
     }
-  }
-
-  /// A host name or address, `[…]` around an IPv6 one, with a port or without.
-  private static func isHostAndPort(_ text: String) -> Bool {
-    let isBracketed = text.hasPrefix("[")
-    let end = isBracketed ? text.firstIndex(of: "]").map { text.index(after: $0) } : text.firstIndex(of: ":")
-    let host = text[..<(end ?? text.endIndex)]
-    let port = text[(end ?? text.endIndex)...]
-    let allowed = isBracketed ? "[]:.%" : ".-_"
-    return !host.isEmpty && (end != nil || !isBracketed)
-      && host.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) || allowed.contains($0) }
-      && (port.isEmpty || port.first == ":" && Int(port.dropFirst()).map { (1...65_535).contains($0) } == true)
   }
 }
 

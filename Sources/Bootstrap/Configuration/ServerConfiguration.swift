@@ -34,10 +34,8 @@ package struct ServerConfiguration: Sendable {
   package let database: Database
   /// `models`.
   package let models: ModelTargets
-  /// `egress.allow`: the `host` or `host:port` that may be called.
-  package let egressAllowed: [String]
-  /// `egress.ca`: PEM; certificate authorities that are trusted besides the system's when pages and repositories are read.
-  package let egressCA: String?
+  /// `egress`: what may be called.
+  package let egress: Egress
   /// `cors.origins`: origins whose pages may call the contract in a browser; `*` stands for all.
   package let corsOrigins: [String]
   /// `log.level`.

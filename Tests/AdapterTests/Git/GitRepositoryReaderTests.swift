@@ -14,8 +14,9 @@ struct GitRepositoryReaderTests {
   private func reader(_ limits: GitRepositoryReader.Limits = .init()) -> GitRepositoryReader {
     GitRepositoryReader(
       directory: source.copies, limits: limits,
-      check: { (url) throws(FetchFailure) in
-        guard url.hasPrefix("https://git.example.org/") else { throw .refused("not \(url)") }
+      locate: { (url) async throws(FetchFailure) in
+        guard url.hasPrefix("https://git.example.org:1/") else { throw .refused("not \(url)") }
+        return ResolvedAddress(host: "git.example.org", port: 1, addresses: ["127.0.0.1"])
       }, hash: { text in "copy-\(text.utf8.count)-\(text.utf8.reduce(0) { ($0 &* 31 &+ Int($1)) & 0xFFFF_FFFF })" })
   }
 
@@ -168,6 +169,33 @@ struct GitRepositoryReaderTests {
       return
     }
     #expect(reason.contains("longer than"))
+  }
+
+  @Test("a name is not resolved anew: git connects to the address that was looked at")
+  func pinned() async throws {
+    let outcome = await failure(RepositorySpec(location: "https://git.example.org:1/a.git", reference: nil))
+    guard case .unavailable(let why) = outcome else {
+      Issue.record("\(String(describing: outcome))")
+      return
+    }
+    // Nobody listens at port 1; without the address the name could not be found.
+    #expect(why.contains("Failed to connect to git.example.org port 1"), "\(why)")
+    #expect(why.hasPrefix("git fetch:"), "\(why)")
+  }
+
+  @Test("addresses are handed to git as it reads them, and only to one that does")
+  func pins() {
+    let place = ResolvedAddress(host: "h", port: 443, addresses: ["192.0.2.1", "2001:db8:0:0:0:0:0:1"])
+    #expect(
+      GitRepositoryReader.pins(place) == ["-c", "http.curloptResolve=h:443:192.0.2.1,[2001:db8:0:0:0:0:0:1]"])
+    let literal = ResolvedAddress(host: "192.0.2.1", port: 443, addresses: ["192.0.2.1"])
+    #expect(GitRepositoryReader.pins(literal).isEmpty)
+    for version in ["git version 2.37.0", "git version 2.39.5\n", "git version 3.0.1"] {
+      #expect(GitRepositoryReader.pins(version: version))
+    }
+    for version in ["git version 2.36.9", "git version 1.40.0", "", "git"] {
+      #expect(!GitRepositoryReader.pins(version: version))
+    }
   }
 }
 

@@ -22,16 +22,15 @@ struct HTTPContentFetcherTests {
   private func fetch(
     _ url: String, allow: [String], _ limits: HTTPContentFetcher.Limits = .init()
   ) async throws -> Result<Payload, FetchFailure> {
-    let client = HTTPClient(
-      eventLoopGroupProvider: .singleton, configuration: EgressHTTPClient.configuration())
+    let clients = EgressClients()
     let result: Result<Payload, FetchFailure>
     do throws(FetchFailure) {
-      let fetcher = HTTPContentFetcher(policy: try policy(allow), client: client, limits: limits)
+      let fetcher = HTTPContentFetcher(policy: try policy(allow), clients: clients, limits: limits)
       result = .success(try await fetcher.fetch(url))
     } catch {
       result = .failure(error)
     }
-    try await client.shutdown()
+    try await clients.shutdown()
     return result
   }
 
@@ -158,7 +157,7 @@ struct HTTPContentFetcherTests {
       let result = try await fetch(
         "http://127.0.0.1:\(server.port)/", allow: ["127.0.0.1:\(server.port)"], limits)
       #expect(isInvalid(result))
-      let hasClosed = try await server.wait { $0.closed == 1 }
+      let hasClosed = try await server.wait { $0.closed >= 1 }
       #expect(hasClosed)
     }
   }
@@ -202,9 +201,8 @@ struct HTTPContentFetcherTests {
   func cancelled() async throws {
     try await LoopbackHTTPServer.run(withoutRules { _ in [.head(.ok), .text("x")] }) { server in
       let (url, allow) = ("http://127.0.0.1:\(server.port)/", ["127.0.0.1:\(server.port)"])
-      let client = HTTPClient(
-        eventLoopGroupProvider: .singleton, configuration: EgressHTTPClient.configuration())
-      let fetcher = HTTPContentFetcher(policy: try policy(allow), client: client)
+      let clients = EgressClients()
+      let fetcher = HTTPContentFetcher(policy: try policy(allow), clients: clients)
       let task = Task { () -> FetchFailure? in
         do throws(FetchFailure) {
           _ = try await fetcher.fetch(url)
@@ -217,9 +215,9 @@ struct HTTPContentFetcherTests {
       #expect(hasAsked)
       task.cancel()
       #expect(await task.value == .cancelled)
-      let hasClosed = try await server.wait { $0.closed == 1 }
+      let hasClosed = try await server.wait { $0.closed >= 1 }
       #expect(hasClosed)
-      try await client.shutdown()
+      try await clients.shutdown()
     }
   }
 
