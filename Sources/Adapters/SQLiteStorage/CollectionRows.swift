@@ -104,7 +104,8 @@ extension Database {
     for key in item.found {
       let isKnown = try Row.fetchOne(
         self,
-        cached: "SELECT 1 FROM collection_items WHERE organization_id = ? AND collection = ? AND key = ? AND run_id = ?",
+        cached:
+          "SELECT 1 FROM collection_items WHERE organization_id = ? AND collection = ? AND key = ? AND run_id = ?",
         arguments: [lease.organizationID.sql, collection.sql, key.sql, lease.jobID.sql])
       guard isKnown == nil else { continue }
       guard room > 0 else { return true }

@@ -24,7 +24,8 @@ extension Database {
       try supersede(target, sourceURI: submission.sourceURI, at: publishedAt)
     } else {
       try execute(
-        cached: "INSERT INTO documents (id, organization_id, source_uri, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
+        cached:
+          "INSERT INTO documents (id, organization_id, source_uri, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
         arguments: [
           draft.newDocumentID.sql, submission.organizationID.sql, submission.sourceURI.sql, publishedAt.sql,
           publishedAt.sql,

@@ -70,7 +70,8 @@ package struct SQLiteSessionRepository: SessionRepository {
   ) async throws(StorageFailure) -> Int {
     try await database.write { db in
       try db.execute(
-        cached: "DELETE FROM sessions WHERE user_id = ? AND organization_id = ?", arguments: [user.sql, organization.sql])
+        cached: "DELETE FROM sessions WHERE user_id = ? AND organization_id = ?",
+        arguments: [user.sql, organization.sql])
       return db.changesCount
     }
   }

@@ -83,7 +83,8 @@ extension Database {
         try loadAll(into: &state.vectors, model: model)
       } else {
         let changed = try Int64.fetchAll(
-          self, cached: "SELECT DISTINCT revision_row_id FROM vector_changes WHERE seq > ?", arguments: [state.sequence])
+          self, cached: "SELECT DISTINCT revision_row_id FROM vector_changes WHERE seq > ?", arguments: [state.sequence]
+        )
         for row in changed {
           state.vectors.remove(row)
           try load("r.row_id = ?", [row.databaseValue], into: &state.vectors, model: model)

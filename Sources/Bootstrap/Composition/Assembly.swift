@@ -39,7 +39,8 @@ struct Assembly: Sendable {
       threads: configuration.embedding.threads, arithmetic: .init(configuration.embedding.arithmetic))
     let clients = EgressClients(egress)
     do {
-      let policy = try EgressPolicy(allow: configuration.egress.allowed, privateHosts: configuration.egress.privateHosts)
+      let policy = try EgressPolicy(
+        allow: configuration.egress.allowed, privateHosts: configuration.egress.privateHosts)
       let providers = try configuration.models.targets.map { try Providers.make($0, egress: egress, logger: logger) }
       // It compares sentences with the model in this process, whatever searches use: no call elsewhere is worth it.
       let extractive = ExtractiveLanguageModel(embedder: CurrentEmbedder { embedder.embedder }, counter: embedder)

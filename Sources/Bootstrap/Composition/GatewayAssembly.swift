@@ -27,7 +27,8 @@ struct GatewayAssembly: Sendable {
         memories: storage.memories, submissions: storage.submissions, documents: storage.documents,
         jobs: storage.jobs, collections: storage.collections, outbox: storage.outbox, intelligence: intelligence,
         fetcher: HTTPContentFetcher(
-          policy: try EgressPolicy(allow: configuration.egress.allowed, privateHosts: configuration.egress.privateHosts),
+          policy: try EgressPolicy(
+            allow: configuration.egress.allowed, privateHosts: configuration.egress.privateHosts),
           clients: clients),
         hasher: try Assembly.hasher(configuration), secrets: SystemSecretGenerator(),
         makeID: .uuidVersion7(clock: clock), clock: clock)
