@@ -19,6 +19,7 @@ let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-
 let grpcTransport = Target.Dependency.product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
 let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let instrumentation = Target.Dependency.product(name: "Instrumentation", package: "swift-distributed-tracing")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
@@ -107,14 +108,14 @@ let package = Package(
       dependencies: [
         "Application", "Domain", "CZlib", "Contract", "EmbeddedFiles", "JSONValues", hummingbird, hummingbirdCore,
         grpcCore, swiftProtobuf, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, httpTypes, logging, metrics,
-        instrumentation, serviceContext, serviceLifecycle,
+        instrumentation, tracing, serviceContext, serviceLifecycle,
       ],
       path: "Sources/Adapters/HTTPServer", swiftSettings: strict),
     .target(
       name: "GRPCServer",
       dependencies: [
         "Application", "Domain", "Contract", grpcCore, grpcProtobuf, grpcTransport, swiftProtobuf, nioCore, nioPosix,
-        nioHPACK, nioHTTP2, nioSSL, logging, metrics, instrumentation, serviceContext, serviceLifecycle,
+        nioHPACK, nioHTTP2, nioSSL, logging, metrics, instrumentation, tracing, serviceContext, serviceLifecycle,
       ],
       path: "Sources/Adapters/GRPCServer", swiftSettings: strict),
     .target(
@@ -159,7 +160,7 @@ let package = Package(
       path: "Sources/Adapters/SystemSecurity", swiftSettings: strict),
     .target(
       name: "Telemetry",
-      dependencies: [logging, coreMetrics, instrumentation, serviceContext],
+      dependencies: [logging, coreMetrics, metrics, instrumentation, tracing, serviceContext],
       path: "Sources/Adapters/Telemetry", swiftSettings: strict),
 
     // What every storage adapter does alike: steps of a schema, and backups.
@@ -207,7 +208,8 @@ let package = Package(
         "GitRepositories", "TextExtraction", "SystemSecurity", "Telemetry", "Settings", "ModelFetching", "Gateway",
         "IntelligenceClient",
         argumentParser,
-        asyncHTTPClient, nioCore, logging, metrics, instrumentation, serviceLifecycle, unixSignals,
+        asyncHTTPClient, nioCore, logging, metrics, instrumentation, tracing, serviceContext, serviceLifecycle,
+        unixSignals,
       ],
       path: "Sources/Bootstrap", exclude: ["Configuration", "Gateway", "Models"], swiftSettings: strict),
 
@@ -274,7 +276,7 @@ let package = Package(
       path: "Tests/AdapterTests/Security", swiftSettings: strict),
     .testTarget(
       name: "TelemetryTests",
-      dependencies: ["Telemetry", logging, metrics, coreMetrics, instrumentation, serviceContext],
+      dependencies: ["Telemetry", logging, metrics, coreMetrics, instrumentation, tracing, serviceContext],
       path: "Tests/AdapterTests/Telemetry", swiftSettings: strict),
     .testTarget(
       name: "HTTPTests",

@@ -43,7 +43,7 @@ enum ImportRules {
         // The wires share the contract's implementation; no other adapter is known to another.
         "Contract", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "GRPCProtobuf", "Instrumentation", "Logging", "Metrics",
         "NIOCore", "NIOHPACK", "NIOHTTP2", "NIOPosix", "NIOSSL", "ServiceContextModule", "ServiceLifecycle",
-        "SwiftProtobuf",
+        "SwiftProtobuf", "Tracing",
       ]
     ),
     adapter(
@@ -51,7 +51,7 @@ enum ImportRules {
       [
         "CZlib", "Contract", "EmbeddedFiles", "GRPCCore", "HTTPTypes", "Hummingbird", "HummingbirdCore",
         "Instrumentation", "JSONValues", "Logging", "Metrics", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOPosix",
-        "ServiceContextModule", "ServiceLifecycle", "SwiftProtobuf",
+        "ServiceContextModule", "ServiceLifecycle", "SwiftProtobuf", "Tracing",
       ]
     ),
     adapter("GitRepositories", ["Confinement"]),
@@ -112,7 +112,9 @@ enum ImportRules {
     allowed: standard.union(system).union(core).union(adapterNames).union([
       "ArgumentParser", "AsyncHTTPClient", "EmbeddedFiles", "Gateway", "Instrumentation", "Logging", "Metrics",
       "ModelFetching",
-      "NIOCore", "SchemaMigrations", "ServiceLifecycle", "Settings", "StorageBackups", "UnixSignals",
+      "NIOCore", "SchemaMigrations", "ServiceContextModule", "ServiceLifecycle", "Settings", "StorageBackups",
+      "Tracing",
+      "UnixSignals",
     ])
   )
 

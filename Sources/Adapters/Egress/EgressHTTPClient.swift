@@ -11,6 +11,8 @@ package enum EgressHTTPClient {
     var configuration = HTTPClient.Configuration(
       redirectConfiguration: .disallow, timeout: .init(connect: connectTimeout), decompression: .disabled)
     configuration.httpVersion = .http1Only
+    // Spans are made by decorators of the ports; and sites that users name need not know of our traces.
+    configuration.tracing.tracer = nil
     configuration.connectionPool.retryConnectionEstablishment = false
     return configuration
   }

@@ -197,9 +197,14 @@ package struct UseCases: Sendable {
   package let intelligence: IntelligenceUseCases
 
   /// Wires both to one world.
-  package init(_ world: World, _ settings: UseCaseSettings = UseCaseSettings()) {
+  ///
+  /// - Parameter observed: what the public half is given in place of the other: the same, watched from outside.
+  package init(
+    _ world: World, _ settings: UseCaseSettings = UseCaseSettings(),
+    observed: (any Intelligence) -> any Intelligence = { $0 }
+  ) {
     intelligence = IntelligenceUseCases(world.intelligence, settings)
-    gateway = GatewayUseCases(world.gateway(calling: LocalIntelligence(intelligence)), settings)
+    gateway = GatewayUseCases(world.gateway(calling: observed(LocalIntelligence(intelligence))), settings)
   }
 
   /// A use case of the public half.

@@ -39,7 +39,8 @@ struct ServeCommand: AsyncParsableCommand {
     flags["intelligence.addresses"] = intelligence
     let configuration = try common.configuration(flags)
     try TLSFiles.check(configuration)
-    let (logger, metrics) = Observability.start(configuration)
+    let started = Observability.start(configuration)
+    let (logger, metrics) = (started.logger, started.metrics)
     let announcement = Announcement(configuration, logger, isJSON: common.json)
     let server: ComposedServer
     switch configuration.role {
@@ -47,8 +48,13 @@ struct ServeCommand: AsyncParsableCommand {
     case .gateway: server = try await .gateway(configuration, metrics: metrics, announcement, logger: logger)
     case .intelligence: server = try await .intelligence(configuration, metrics: metrics, announcement, logger: logger)
     }
+    var services = server.services
+    if let spans = started.spans, let endpoint = configuration.telemetry.endpoint {
+      // First in, last out: what the others do until they have stopped is exported.
+      services.insert(try SpanExportService(spans, to: endpoint, configuration, logger: logger), at: 0)
+    }
     var group = ServiceGroupConfiguration(
-      services: server.services.map { .init(service: $0) },
+      services: services.map { .init(service: $0) },
       gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
     // The server cancels what is still open when its grace time is over; this bound is for what does not listen.
     group.maximumGracefulShutdownDuration = configuration.shutdownGrace + .seconds(5)

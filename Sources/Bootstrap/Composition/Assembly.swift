@@ -57,7 +57,8 @@ struct Assembly: Sendable {
         memories: storage.memories,
         submissions: storage.submissions, documents: storage.documents,
         jobQueue: ObservedJobQueue(queue: storage.jobQueue, logger: logger), jobs: storage.jobs,
-        collections: storage.collections, passages: storage.passages, replies: storage.replies, outbox: storage.outbox,
+        collections: storage.collections, passages: ObservedPassageIndex(index: storage.passages),
+        replies: storage.replies, outbox: storage.outbox,
         models: Providers.registry(configuration.models, builtIn: extractive, providers: providers),
         embedders: embedders, embeddingModels: storage.embeddingModels, counter: embedder, extractor: extractions,
         fetcher: fetcher,
@@ -68,7 +69,8 @@ struct Assembly: Sendable {
         try Providers.reranker($0, clients: clients, logger: logger)
       }
       return Assembly(
-        configuration: configuration, useCases: UseCases(world, settings(configuration)), world: world,
+        configuration: configuration,
+        useCases: UseCases(world, settings(configuration)) { TracedIntelligence(intelligence: $0) }, world: world,
         embedder: embedder, embedders: embedders, storage: storage, extractions: extractions, clients: clients,
         providers: providers)
     } catch {

@@ -41,7 +41,8 @@ struct ComposedServer {
         .usage, "intelligence.addresses must be a list of \(ServerConfiguration.IntelligenceSide.addressForm)")
     }
     let client = IntelligenceClient(configuration: settings, logger: logger)
-    let assembly = try await GatewayAssembly.open(configuration, intelligence: client, logger: logger)
+    let assembly = try await GatewayAssembly.open(
+      configuration, intelligence: TracedIntelligence(intelligence: client), logger: logger)
     let wires = Gateway(configuration, version: Version.current, logger: logger).wires(
       assembly.useCases, readiness: [Readiness.check(assembly.storage), RemoteIntelligence.check(client)],
       metricsText: { metrics.exposition() }, onHTTP: announcement.http, onGRPC: announcement.grpc)

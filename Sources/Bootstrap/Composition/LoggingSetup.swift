@@ -16,6 +16,17 @@ enum Observability {
       buckets: PrometheusRegistry.secondsBuckets),
     MetricDefinition(name: "grpc_request_total", help: "Calls, by method and code."),
     MetricDefinition(name: "grpc_active_streams", help: "Calls that are open."),
+    MetricDefinition(
+      name: "ai_first_token_duration_ms", help: "Time from a model's call to its first text, by model.",
+      buckets: milliseconds),
+    MetricDefinition(
+      name: "ai_inter_token_duration_ms", help: "Time from one part of a reply to the next, by model.",
+      buckets: milliseconds),
+    MetricDefinition(
+      name: "ai_tokens_per_second", help: "Tokens a second from a reply's first text to its end, by model.",
+      buckets: [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000]),
+    MetricDefinition(name: "telemetry_spans_exported_total", help: "Spans that the collector has taken."),
+    MetricDefinition(name: "telemetry_spans_lost_total", help: "Spans that could not be sent."),
     MetricDefinition(name: "ingestion_jobs_total", help: "Attempts at ingestion jobs, by outcome."),
     MetricDefinition(name: "ingestion_chunks_total", help: "Chunks of published revisions."),
     MetricDefinition(
@@ -26,12 +37,33 @@ enum Observability {
       help: "How long ago the job failed that has waited longest for a retry; 0 when none waits."),
   ]
 
-  /// For the server: logs to standard error, metrics for `/metrics`, W3C trace context.
-  static func start(_ configuration: ServerConfiguration) -> (logger: Logger, metrics: PrometheusRegistry) {
+  private static let milliseconds: [Double] = [
+    0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000,
+  ]
+
+  /// What ``start(_:)`` has set up.
+  struct Started {
+    let logger: Logger
+    let metrics: PrometheusRegistry
+    /// The spans that are to be exported; `nil` where none are recorded.
+    let spans: SpanBuffer?
+  }
+
+  /// For the server: logs to standard error, metrics for `/metrics`, W3C trace context, and spans where a collector is
+  /// configured.
+  static func start(_ configuration: ServerConfiguration) -> Started {
     let metrics = PrometheusRegistry(definitions: definitions, maximumLabelSets: configuration.maximumLabelSets)
     MetricsSystem.bootstrap(metrics)
-    InstrumentationSystem.bootstrap(W3CInstrument())
-    return (startLogging(configuration, level: level(configuration)), metrics)
+    var spans: SpanBuffer?
+    if configuration.telemetry.endpoint != nil {
+      let buffer = SpanBuffer(capacity: configuration.telemetry.queue)
+      let ratio = Double(configuration.telemetry.sampling) / 100
+      InstrumentationSystem.bootstrap(ExportingTracer(ratio: ratio) { buffer.add($0) })
+      spans = buffer
+    } else {
+      InstrumentationSystem.bootstrap(W3CInstrument())
+    }
+    return Started(logger: startLogging(configuration, level: level(configuration)), metrics: metrics, spans: spans)
   }
 
   /// For the other commands: only what goes wrong is logged, unless a level was asked for.

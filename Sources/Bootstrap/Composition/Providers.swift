@@ -15,13 +15,14 @@ enum Providers {
   ) -> LanguageModelRegistry {
     let clock = RouteClock.system
     var ends: [String: ModelRouteTarget] = [:]
+    let builtIn = ObservedLanguageModel(builtIn)
     var models: [any LanguageModel] = [builtIn]
     for (target, model) in zip(configuration.targets, providers) {
       var breaker = CircuitBreaker.Settings()
       breaker.threshold = target.failureThreshold
       breaker.openTime = target.restTime
       let slots = CallSlots(name: target.name, limit: target.concurrency, queue: target.queue)
-      let end = ModelRouteTarget(model: model, slots: slots, breaker: breaker)
+      let end = ModelRouteTarget(model: ObservedLanguageModel(model), slots: slots, breaker: breaker)
       ends[target.name] = end
       models.append(ModelRoute(name: target.name, targets: [end], rounds: target.attempts, clock: clock))
     }

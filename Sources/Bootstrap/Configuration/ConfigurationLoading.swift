@@ -34,6 +34,7 @@ extension ServerConfiguration {
     database = try Database(&reader, inputs)
     models = try ModelTargets(&reader)
     egress = try Egress(&reader, inputs)
+    telemetry = try Telemetry(&reader)
     corsOrigins = try reader.value("cors.origins", .list(WebOrigin.accepted, where: WebOrigin.isOrigin), default: [])
     logLevel = try reader.value("log.level", .choice, default: .info)
     logFormat = try reader.value("log.format", .choice, default: .auto)

@@ -34,6 +34,8 @@ package struct ServerConfiguration: Sendable {
   package let database: Database
   /// `models`.
   package let models: ModelTargets
+  /// `telemetry`: where traces go.
+  package let telemetry: Telemetry
   /// `egress`: what may be called.
   package let egress: Egress
   /// `cors.origins`: origins whose pages may call the contract in a browser; `*` stands for all.

@@ -8,6 +8,7 @@ struct Call: Sendable {
   private let method: String
   private let context: CallContext
   private let trace: ServiceContext
+  private let span: CallSpan
   private let start: ContinuousClock.Instant
   private let log: CallLog
   private let calls: OpenCalls
@@ -26,6 +27,7 @@ struct Call: Sendable {
     var trace = ServiceContext.topLevel
     InstrumentationSystem.instrument.extract(metadata, into: &trace, using: MetadataExtractor())
     trace.requestID = context.requestID
+    span = CallSpan(method, in: &trace)
     self.trace = trace
   }
 
@@ -81,6 +83,7 @@ struct Call: Sendable {
   }
 
   private func record(_ code: Status.Code, diagnosis: String?) {
+    span.end(with: code)
     ServiceContext.withValue(trace) {
       log.record(
         CallLog.Entry(

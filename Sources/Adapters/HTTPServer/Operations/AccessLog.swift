@@ -19,11 +19,17 @@ struct AccessLog: Sendable {
 
   let logger: Logger
 
+  /// A method as it is told; those that nobody knows are one, so that a client cannot make up labels.
+  static func known(_ method: String) -> String {
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].contains(method) ? method : "OTHER"
+  }
+
+  /// Whether a path is asked for by whoever looks whether the server is well.
+  static func isProbe(_ template: String) -> Bool { ["/healthz", "/readyz", "/metrics"].contains(template) }
+
   /// Tells of a request that has been answered.
   func record(_ entry: Entry) {
-    // Methods that nobody knows are one, so that a client cannot make up labels.
-    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].contains(entry.method)
-    let method = known ? entry.method : "OTHER"
+    let method = Self.known(entry.method)
     Metrics.Timer(
       label: "http_server_request_duration_seconds",
       dimensions: [("method", method), ("route", entry.template), ("status", String(entry.status))]
@@ -40,7 +46,7 @@ struct AccessLog: Sendable {
     }
     if let code = entry.code { metadata["code"] = "\(code.rawValue)" }
     if let diagnosis = entry.diagnosis { metadata["error"] = "\(diagnosis)" }
-    let isProbe = ["/healthz", "/readyz", "/metrics"].contains(entry.template)
+    let isProbe = Self.isProbe(entry.template)
     let level: Logger.Level = entry.diagnosis != nil ? .error : isProbe ? .debug : .info
     logger.log(level: level, "request", metadata: metadata)
   }

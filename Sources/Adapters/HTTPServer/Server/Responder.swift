@@ -35,6 +35,8 @@ struct Responder: Sendable {
     var trace = ServiceContext.topLevel
     InstrumentationSystem.instrument.extract(head.headers, into: &trace, using: HeaderExtractor())
     trace.requestID = context.requestID
+    let span = RequestSpan(head, template: match.template, in: &trace)
+    defer { span.end() }
 
     let call = Call(
       head: head, exchange: exchange, context: context, refusal: timeout.failure, headers: headers(for: head, context))
@@ -62,6 +64,7 @@ struct Responder: Sendable {
           method: head.method, template: match.template, status: outcome.status, duration: .now - start,
           context: context, code: outcome.code, diagnosis: outcome.diagnosis))
     }
+    span.tell(status: outcome.status, code: outcome.code)
     if outcome.endsConnection { throw ConnectionUnusable() }
   }
 

@@ -55,6 +55,22 @@ package struct TraceContext: Hashable, Sendable {
     )
   }
 
+  /// The next hop of the same trace.
+  func child() -> TraceContext {
+    TraceContext(traceID: traceID, spanID: .random(), parentSpanID: spanID, flags: flags, state: state)
+  }
+
+  /// The hop that called, as it is named in what it sent; `nil` where the trace began here.
+  var ofCaller: TraceContext? {
+    parentSpanID.map { TraceContext(traceID: traceID, spanID: $0, parentSpanID: nil, flags: flags, state: state) }
+  }
+
+  /// The same, not recorded.
+  var unsampled: TraceContext {
+    TraceContext(
+      traceID: traceID, spanID: spanID, parentSpanID: parentSpanID, flags: flags & ~Self.sampled, state: state)
+  }
+
   /// The header for calls that this hop makes, version 00, 55 characters.
   package var traceparent: String {
     "00-\(traceID)-\(spanID)-" + hexadecimal([flags])

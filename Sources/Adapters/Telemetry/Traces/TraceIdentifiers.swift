@@ -18,8 +18,14 @@ package struct TraceID: Hashable, Sendable, CustomStringConvertible {
   /// A new one of the system's random source.
   package static func random() -> TraceID { TraceID(high: .random(in: .min ... .max), low: .random(in: 1 ... .max)) }
 
+  /// Whether it is among a share of all ids, 0 to 1, by its last 7 bytes, which are random (W3C Trace Context, level 2).
+  func isAmong(_ ratio: Double) -> Bool { Double(low & 0xFF_FFFF_FFFF_FFFF) < ratio * 0x1p56 }
+
+  /// The 16 bytes.
+  var bytes: [UInt8] { bigEndian(high) + bigEndian(low) }
+
   /// 32 lower-case hexadecimal digits.
-  package var description: String { hexadecimal(bigEndian(high) + bigEndian(low)) }
+  package var description: String { hexadecimal(bytes) }
 }
 
 /// 8 bytes that name a hop of a trace; never all zero.
@@ -37,8 +43,11 @@ package struct SpanID: Hashable, Sendable, CustomStringConvertible {
   /// A new one of the system's random source.
   package static func random() -> SpanID { SpanID(value: .random(in: 1 ... .max)) }
 
+  /// The 8 bytes.
+  var bytes: [UInt8] { bigEndian(value) }
+
   /// 16 lower-case hexadecimal digits.
-  package var description: String { hexadecimal(bigEndian(value)) }
+  package var description: String { hexadecimal(bytes) }
 }
 
 private func bigEndian(_ value: UInt64) -> [UInt8] {

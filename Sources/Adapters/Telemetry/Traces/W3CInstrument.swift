@@ -31,13 +31,19 @@ package struct W3CInstrument: Instrument {
     into context: inout ServiceContext,
     using extractor: Extract
   ) where Extract.Carrier == Carrier {
-    let continued = extractor.extract(key: Self.parentHeader, from: carrier).flatMap { parent in
+    context.traceContext = Self.caller(in: carrier, using: extractor) ?? .new(sampled: samplesNewTraces)
+  }
+
+  /// The caller's trace with a new span; `nil` when there is none or it is malformed.
+  static func caller<Carrier, Extract: Extractor>(
+    in carrier: Carrier, using extractor: Extract
+  ) -> TraceContext? where Extract.Carrier == Carrier {
+    extractor.extract(key: parentHeader, from: carrier).flatMap { parent in
       TraceContext.continuing(
         traceparent: parent,
-        tracestate: extractor.extract(key: Self.stateHeader, from: carrier)
+        tracestate: extractor.extract(key: stateHeader, from: carrier)
       )
     }
-    context.traceContext = continued ?? .new(sampled: samplesNewTraces)
   }
 
   /// Writes the context's trace with its span as the parent; nothing when there is no trace.
