@@ -157,6 +157,51 @@ struct ModelRouteTests {
     #expect(hanging.wasCancelled)
   }
 
+  @Test("a turn that does not come in time is given up, and the place in the queue is free again")
+  func impatient() async throws {
+    let slots = CallSlots(name: "m", limit: 1, queue: 1, patience: .milliseconds(500))
+    let first = hang(slots)
+    try await reach(slots, running: 1, waiting: 0)
+    var failure: ModelFailure?
+    do throws(ModelFailure) { try await slots.run { () throws(ModelFailure) in } } catch { failure = error }
+    #expect(
+      failure
+        == .exhausted("the turn of a question to the model m did not come within 0.5 seconds; try again"))
+    #expect(slots.load.waiting == 0)
+    let second = Task { () -> ModelFailure? in
+      do throws(ModelFailure) {
+        try await slots.run { () throws(ModelFailure) in }
+        return nil
+      } catch {
+        return error
+      }
+    }
+    try await reach(slots, running: 1, waiting: 1)
+    first.cancel()
+    #expect(await first.value == .cancelled)
+    #expect(await second.value == nil)
+    #expect(slots.load.running == 0)
+  }
+
+  @Test("after its rest a broken target is tried by one call; the others wait until that has ended well")
+  func halfOpen() async throws {
+    let model = ScriptedModel(.fail([], .unavailable("down")))
+    let end = target(model)
+    for _ in 0..<5 { end.ended(.unavailable("down"), at: .zero) }
+    #expect(end.refusal(at: .seconds(29)) == .seconds(1))
+    #expect(end.refusal(at: .seconds(30)) == nil)
+    for _ in 0..<3 { #expect(end.refusal(at: .seconds(31)) != nil) }
+    // The probe fails: all wait for another rest.
+    end.ended(.unavailable("down"), at: .seconds(32))
+    #expect(end.refusal(at: .seconds(61)) == .seconds(1))
+    #expect(end.refusal(at: .seconds(62)) == nil)
+    // The next is cancelled, which says nothing: another call may be the probe.
+    end.ended(.cancelled, at: .seconds(63))
+    #expect(end.refusal(at: .seconds(63)) == nil)
+    end.ended(nil, at: .seconds(64))
+    for _ in 0..<3 { #expect(end.refusal(at: .seconds(64)) == nil) }
+  }
+
   private func hang(_ slots: CallSlots) -> Task<ModelFailure?, Never> {
     Task {
       do throws(ModelFailure) {

@@ -19,16 +19,22 @@ struct KeyFile: ProviderKeySource {
   }
 }
 
-/// A key that a program writes to its standard output, remembered for a while and asked for anew when it is refused.
+/// A key that a program writes to its standard output, remembered for a while and asked for anew when it is refused. Calls
+/// that want it at the same time wait for one run of the program.
 final class KeyCommand: ProviderKeySource {
   /// How long a key is used before the program is run again.
   static let lifetime = Duration.seconds(300)
-  /// How long the program may take.
+  /// How long the program may take, in seconds.
   static let patience = 10
+
+  private struct State {
+    var remembered: (key: ProviderKey, until: ContinuousClock.Instant)?
+    var run: Task<ProviderKey?, Never>?
+  }
 
   private let words: [String]
   private let model: String
-  private let remembered = Mutex<(key: ProviderKey, until: ContinuousClock.Instant)?>(nil)
+  private let state = Mutex(State())
 
   init(_ words: [String], model: String) {
     self.words = words
@@ -36,17 +42,39 @@ final class KeyCommand: ProviderKeySource {
   }
 
   func key(rejected: ProviderKey?) async throws(ModelFailure) -> ProviderKey? {
-    if let known = remembered.withLock({ $0 }), known.key != rejected, known.until > .now { return known.key }
-    let (words, model) = (words, model)
+    let (known, run) = state.withLock { state -> (ProviderKey?, Task<ProviderKey?, Never>?) in
+      if let known = state.remembered, known.key != rejected, known.until > .now { return (known.key, nil) }
+      let run = state.run ?? Task { await self.look() }
+      state.run = run
+      return (nil, run)
+    }
+    guard let run else { return known }
+    // Who is cancelled leaves; the program runs on for the others, and for its time at most.
+    let (answers, answer) = AsyncStream<ProviderKey?>.makeStream()
+    Task {
+      answer.yield(await run.value)
+      answer.finish()
+    }
+    for await key in answers {
+      guard let key else {
+        throw .misconfigured("the program that gives the key of the model \(model) gave none")
+      }
+      return key
+    }
+    throw .cancelled
+  }
+
+  private func look() async -> ProviderKey? {
+    let words = words
     // The program blocks a thread of its own, never one that streams run on.
     let text = await withCheckedContinuation { continuation in
       DispatchQueue.global().async { continuation.resume(returning: Self.output(of: words)) }
     }
-    if Task.isCancelled { throw .cancelled }
-    guard let text, let key = ProviderKey(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
-      throw .misconfigured("the program that gives the key of the model \(model) gave none")
+    let key = text.flatMap { ProviderKey($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+    state.withLock { state in
+      state.run = nil
+      if let key { state.remembered = (key, .now + Self.lifetime) }
     }
-    remembered.withLock { $0 = (key, .now + Self.lifetime) }
     return key
   }
 

@@ -21,7 +21,8 @@ enum Providers {
       var breaker = CircuitBreaker.Settings()
       breaker.threshold = target.failureThreshold
       breaker.openTime = target.restTime
-      let slots = CallSlots(name: target.name, limit: target.concurrency, queue: target.queue)
+      let slots = CallSlots(
+        name: target.name, limit: target.concurrency, queue: target.queue, patience: target.queueTimeout)
       let end = ModelRouteTarget(model: ObservedLanguageModel(model), slots: slots, breaker: breaker)
       ends[target.name] = end
       models.append(ModelRoute(name: target.name, targets: [end], rounds: target.attempts, clock: clock))

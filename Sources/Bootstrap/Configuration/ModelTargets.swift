@@ -64,6 +64,8 @@ package struct ModelTarget: Sendable {
   package let concurrency: Int
   /// `queue`: calls that may wait for their turn.
   package let queue: Int
+  /// `queueTimeout`: how long one waits at most.
+  package let queueTimeout: Duration
   /// `attempts`: how often it is asked at most before it has said anything.
   package let attempts: Int
   /// `failureThreshold`: failures in a row after which it is left alone.
@@ -79,7 +81,8 @@ package struct ModelTarget: Sendable {
   /// The names of all keys of a model.
   static let keys = [
     "provider", "baseURL", "model", "apiKey", "apiKeyFile", "apiKeyCommand", "timeout", "connectTimeout",
-    "firstTokenTimeout", "gapTimeout", "wholeTimeout", "concurrency", "queue", "attempts", "failureThreshold",
+    "firstTokenTimeout", "gapTimeout", "wholeTimeout", "concurrency", "queue", "queueTimeout", "attempts",
+    "failureThreshold",
     "restTime",
   ]
 }
@@ -168,6 +171,7 @@ extension ModelTarget {
     wholeTimeout = try reader.value("\(key).wholeTimeout", duration, default: .seconds(600))
     concurrency = try reader.value("\(key).concurrency", .integer(1...10_000), default: 50)
     queue = try reader.value("\(key).queue", .integer(0...100_000), default: 1_000)
+    queueTimeout = try reader.value("\(key).queueTimeout", duration, default: .seconds(60))
     attempts = try reader.value("\(key).attempts", .integer(1...10), default: 2)
     failureThreshold = try reader.value("\(key).failureThreshold", .integer(1...1_000), default: 5)
     restTime = try reader.value("\(key).restTime", duration, default: .seconds(30))

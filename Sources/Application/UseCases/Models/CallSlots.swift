@@ -2,6 +2,7 @@
 package final class CallSlots: Sendable {
   private let name: String
   private let queue: Int
+  private let patience: Duration
   private let gate: StageGate
 
   /// Makes slots for the model of a name.
@@ -9,9 +10,11 @@ package final class CallSlots: Sendable {
   /// - Parameters:
   ///   - limit: calls at once, above 0.
   ///   - queue: calls that may wait, 0 or above.
-  package init(name: String, limit: Int, queue: Int) {
+  ///   - patience: how long one waits at most.
+  package init(name: String, limit: Int, queue: Int, patience: Duration = .seconds(60)) {
     self.name = name
     self.queue = queue
+    self.patience = patience
     gate = StageGate(capacity: limit)
   }
 
@@ -23,17 +26,44 @@ package final class CallSlots: Sendable {
 
   /// Runs a call when its turn has come.
   ///
-  /// - Throws: `.exhausted` at once when the queue is full; `.cancelled` at once when the task is cancelled while it
-  ///   waits; what `call` throws.
+  /// - Throws: `.exhausted` at once when the queue is full, and when its turn does not come in time; `.cancelled` at once
+  ///   when the task is cancelled while it waits; what `call` throws.
   package func run<Value: Sendable>(
     _ call: () async throws(ModelFailure) -> Value
   ) async throws(ModelFailure) -> Value {
-    switch await gate.enter(1, maximumWaiting: queue) {
+    // Nobody is made to wait by this: then nothing has to watch the time.
+    var entry = await gate.enter(1, maximumWaiting: 0)
+    if entry == .isFull, queue > 0 { entry = try await wait() }
+    switch entry {
     case .inside: break
     case .isFull: throw .exhausted("too many questions wait for the model \(name); try again")
     case .cancelled: throw .cancelled
     }
     defer { gate.leave(1) }
     return try await call()
+  }
+
+  private func wait() async throws(ModelFailure) -> StageGate.Entry {
+    let (gate, queue, patience) = (gate, queue, patience)
+    let (entry, isLate) = await withTaskGroup(of: StageGate.Entry?.self) { group in
+      group.addTask { await gate.enter(1, maximumWaiting: queue) }
+      group.addTask {
+        // Ends early only when cancelled: then the other says so.
+        try? await Task.sleep(for: patience)
+        return nil
+      }
+      var entry: StageGate.Entry?
+      var isLate = false
+      while let ended = await group.next() {
+        if let ended { entry = ended } else { isLate = entry == nil && !Task.isCancelled }
+        group.cancelAll()
+      }
+      return (entry ?? .cancelled, isLate)
+    }
+    // Its turn may have come in the moment in which it gave up.
+    if entry == .cancelled, isLate {
+      throw .exhausted("the turn of a question to the model \(name) did not come within \(patience); try again")
+    }
+    return entry
   }
 }

@@ -33,7 +33,8 @@ struct LeavingTests {
       let left = ContinuousClock.now
       try await eventually { world.model.cancellation != nil }
       let cancelled = try #require(world.model.cancellation)
-      #expect(cancelled - left < .seconds(5))
+      // The time that it takes is measured by the client tests; this is far from what would be a poll or a time limit.
+      #expect(cancelled - left < .seconds(14))
     }
   }
 

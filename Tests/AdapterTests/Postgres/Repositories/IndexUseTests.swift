@@ -20,6 +20,8 @@ struct IndexUseTests {
 
   /// Counts what `body` makes the server do. The counts of a connection are complete when it has ended.
   private func counting(at url: String, _ body: (PostgresStorage) async throws -> Void) async throws -> Counts {
+    // A connection that ends tells what it has done a moment later: it must not be counted after the reset.
+    try await othersHaveEnded(at: url)
     try await PostgresTestServer.execute("SELECT pg_stat_reset()", at: url)
     try await withStorage(at: url, body)
     var counts = Counts()
@@ -42,6 +44,10 @@ struct IndexUseTests {
     do { result = .success(try await body(storage)) } catch { result = .failure(error) }
     await storage.close()
     try result.get()
+    try await othersHaveEnded(at: url)
+  }
+
+  private func othersHaveEnded(at url: String) async throws {
     let others = """
       SELECT count(*) FROM pg_stat_activity
       WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
