@@ -26,7 +26,8 @@ struct GatewayAssembly: Sendable {
         users: storage.users, sessions: storage.sessions, apiKeys: storage.apiKeys,
         conversations: storage.conversations,
         memories: storage.memories, submissions: storage.submissions, documents: storage.documents,
-        jobs: storage.jobs, collections: storage.collections, outbox: storage.outbox, intelligence: intelligence,
+        jobs: storage.jobs, collections: storage.collections, outbox: storage.outbox,
+        usage: storage.usage, budgets: storage.budgets, intelligence: intelligence,
         fetcher: HTTPContentFetcher(policy: try EgressPolicy(allow: configuration.egressAllowed), client: client),
         hasher: try Assembly.hasher(configuration), secrets: SystemSecretGenerator(),
         makeID: .uuidVersion7(clock: clock), clock: clock)
