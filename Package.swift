@@ -187,7 +187,8 @@ let package = Package(
 
     // The composition root: settings and the model's download apart, so that tests can reach them.
     .target(
-      name: "Settings", dependencies: [configuration], path: "Sources/Bootstrap/Configuration", swiftSettings: strict),
+      name: "Settings", dependencies: ["Domain", configuration], path: "Sources/Bootstrap/Configuration",
+      swiftSettings: strict),
     // The public half of the server. What it links is what the table of its dependencies says, through all levels: no
     // model, no embedder, no extraction. A test holds it to that.
     .target(

@@ -19,7 +19,8 @@ struct OpenTier: AsyncParsableCommand {
     version: Version.current,
     subcommands: [
       ServeCommand.self, IngestCommand.self, SearchCommand.self, AskCommand.self, UsersCommand.self,
-      KeysCommand.self, SubmissionsCommand.self, JobsCommand.self, EventsCommand.self, ModelsCommand.self,
+      KeysCommand.self, UsageCommand.self, BudgetsCommand.self, SubmissionsCommand.self, JobsCommand.self,
+      EventsCommand.self, ModelsCommand.self,
       EmbeddingsCommand.self, MigrateCommand.self, BackupCommand.self, RestoreCommand.self, ConfigCommand.self,
       EvalCommand.self, DoctorCommand.self,
     ])

@@ -40,6 +40,7 @@ struct TestWorld {
       memories: storage.memories,
       submissions: storage.submissions, documents: storage.documents, jobQueue: storage.jobQueue, jobs: storage.jobs,
       collections: storage.collections, passages: storage.passages, replies: replies, outbox: storage.outbox,
+      usage: storage.usage, budgets: storage.budgets,
       models: LanguageModelRegistry(models: models, defaultName: models[0].name),
       embedders: embedders, embeddingModels: storage.embeddingModels, counter: ApproximateTokenCounter(),
       extractor: extractor, fetcher: fetcher,

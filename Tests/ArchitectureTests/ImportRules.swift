@@ -91,7 +91,8 @@ enum ImportRules {
     ImportRule(folder: "Sources/StoredJSON", allowed: standard.union(["Domain"])),
     ImportRule(folder: "Sources/StorageBackups", allowed: standard.union(system).union(["Crypto"])),
     ImportRule(folder: "Sources/EmbedFilesTool", allowed: standard.union(system)),
-    ImportRule(folder: "Sources/Bootstrap/Configuration", allowed: standard.union(system).union(["Configuration"])),
+    ImportRule(
+      folder: "Sources/Bootstrap/Configuration", allowed: standard.union(system).union(["Configuration", "Domain"])),
     ImportRule(
       folder: "Sources/Bootstrap/Gateway",
       allowed: standard.union([

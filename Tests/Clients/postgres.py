@@ -24,7 +24,9 @@ from urllib.parse import urlsplit, urlunsplit
 from support import QUICK, Account, Server, clean_environment
 
 # A replica that waits for nothing longer than a test should.
-PRODUCTION = QUICK + "ingestion: { lease: 3s, maximumAttempts: 100 }\n"
+# Nor is it limited: one account of a test asks more than a person does.
+UNLIMITED = "quotas: { user: { requestsPerMinute: 0, concurrentStreams: 0, tokensPerDay: 0, firstDayRequests: 0 } }\n"
+PRODUCTION = QUICK + UNLIMITED + "ingestion: { lease: 3s, maximumAttempts: 100 }\n"
 # What the server or its client library say, which only an operator's log may hold.
 DRIVER_TEXT = re.compile(
     r"FATAL:|ERROR:|DETAIL:|HINT:|SQLSTATE|libpq|\bPQ[a-z]|connection to server|server closed the connection|"

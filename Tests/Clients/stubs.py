@@ -13,7 +13,7 @@ import grpc
 import grpc_tools
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ("api_key", "auth", "chat", "common", "conversation", "knowledge", "memory", "retrieval")
+FILES = ("api_key", "auth", "chat", "common", "conversation", "knowledge", "memory", "retrieval", "usage")
 
 
 def generate(out: Path) -> ModuleType:

@@ -22,7 +22,7 @@ from stubs import Client, generate
 from support import PASSWORD, Account, Server, running
 
 STOATS = "The stoat turns white in winter — the tip of its tail stays black. 🦦\nIn summer it is brown.\n"
-SERVICES = ["ApiKey", "Auth", "Chat", "Conversation", "Knowledge", "Memory", "Retrieval"]
+SERVICES = ["ApiKey", "Auth", "Chat", "Conversation", "Knowledge", "Memory", "Retrieval", "Usage"]
 
 
 @pytest.fixture(scope="module")

@@ -112,7 +112,9 @@ def traced(
     binary: Path, tmp_path: Path, provider: Provider, collector: Collector
 ) -> Iterator[Account]:
     provider.behave = says(*ANSWER.split(" "))
-    with running(binary, tmp_path, config=provider.config(telemetry(collector))) as server:
+    priced = provider.config(telemetry(collector)).replace(
+        "timeout: 2s", 'timeout: 2s, promptPrice: "2000", completionPrice: "10000"')
+    with running(binary, tmp_path, config=priced) as server:
         yield server.sign_up("ada")
 
 
@@ -138,12 +140,12 @@ def test_a_question_is_a_tree_of_spans_in_its_callers_trace(
     traced.publish("Flutter", f"The {MARKER} flutter is an oscillation of a wing.")
     began = time.time_ns()
     assert "event: completed" in ask(traced)
-    until(lambda: len(collector.named("POST /api/v1/chat")) == 1)
+    until(lambda: len(collector.named("POST /api/v1/chat")) == 1 and bool(collector.named("db_save_usage")))
     of_trace = [one for one in collector.received if one.span.trace_id.hex() == TRACE]
     by_id = {one.span.span_id: one for one in of_trace}
     names = [one.span.name for one in of_trace]
-    assert {"POST /api/v1/chat", "handle_chat_request", "db_fetch_context", "call_provider",
-            "first_token_received"} <= set(names), names
+    assert {"POST /api/v1/chat", "handle_chat_request", "validate_quota", "db_fetch_context", "call_provider",
+            "first_token_received", "db_save_usage"} <= set(names), names
 
     def one(name: str) -> Received:
         found = [received for received in of_trace if received.span.name == name]
@@ -155,6 +157,8 @@ def test_a_question_is_a_tree_of_spans_in_its_callers_trace(
     assert chat.span.parent_span_id == server.span.span_id
     assert call.span.parent_span_id == chat.span.span_id
     assert one("first_token_received").span.parent_span_id == call.span.span_id
+    assert one("validate_quota").span.parent_span_id == chat.span.span_id
+    assert one("db_save_usage").span.parent_span_id == chat.span.span_id
     looks = [received for received in of_trace if received.span.name == "db_fetch_context"]
     assert all(look.span.parent_span_id == chat.span.span_id for look in looks)
     assert {"lexical", "passages"} <= {look.attributes["db.operation.name"] for look in looks}
@@ -228,6 +232,7 @@ def test_histograms_tell_the_first_token_the_gaps_and_the_rate(traced: Account, 
 
     provider.behave = behave
     ask(traced)
+    until(lambda: "ai_tokens_total" in metrics(traced))
     text = metrics(traced)
 
     def value(sample: str) -> float:
@@ -243,6 +248,10 @@ def test_histograms_tell_the_first_token_the_gaps_and_the_rate(traced: Account, 
     assert value(f"ai_tokens_per_second_count{labels}") == 1
     assert 0 < value(f"ai_tokens_per_second_sum{labels}") < 20
     assert "# TYPE ai_first_token_duration_ms histogram" in text
+    whose = f'model="fake",organization="{traced.user["organizationId"]}"'
+    assert value(f'ai_tokens_total{{kind="prompt",{whose}}}') == 7
+    assert value(f'ai_tokens_total{{kind="completion",{whose}}}') == 3
+    assert value(f"ai_cost_total{{{whose}}}") == pytest.approx((7 * 2_000 + 3 * 10_000) / 1_000_000)
 
 
 def test_a_split_server_is_one_trace(

@@ -15,6 +15,7 @@ extension ContractServices {
         + Self.chat(ChatService(intelligence: useCases.intelligence))
         + Self.knowledge(KnowledgeService(useCases: useCases))
         + Self.retrieval(RetrievalService(intelligence: useCases.intelligence))
+        + Self.usage(UsageService(useCases: useCases))
     ) { token async throws(ContractError) in
       do throws(UseCaseFailure) { return try await useCases.resolveCaller(token: token) } catch {
         throw ContractError(error)
@@ -118,6 +119,22 @@ extension ContractServices {
       .unary(Method.RetryJob.descriptor, .post, "/jobs/{jobId}/retry", service.retryJob, scopes: [.admin]),
       .serverStreaming(
         Method.WatchJob.descriptor, .get, "/jobs/{jobId}/events", service.watchJob, scopes: [.submit, .admin]),
+    ]
+  }
+
+  private static func usage(_ service: UsageService) -> [Binding] {
+    typealias Method = Opentier_V1_UsageService.Method
+    let budget = "/budgets/{budgetId}"
+    return [
+      .unary(
+        Method.GetUsage.descriptor, .get, "/usage", service.getUsage, scopes: [.chat, .search, .read, .submit, .admin]),
+      .unary(Method.ListBudgets.descriptor, .get, "/budgets", service.listBudgets, scopes: [.admin]),
+      .unary(Method.SetBudget.descriptor, .post, "/budgets", service.setBudget, scopes: [.admin]),
+      .unary(Method.DeleteBudget.descriptor, .delete, budget, service.deleteBudget, scopes: [.admin]),
+      .unary(
+        Method.OverrideBudget.descriptor, .post, budget + "/override", service.overrideBudget, scopes: [.admin]),
+      .unary(
+        Method.ListAuditEntries.descriptor, .get, "/audit-entries", service.listAuditEntries, scopes: [.admin]),
     ]
   }
 

@@ -18,6 +18,17 @@ package enum ContractJSON {
     try Opentier_V1_CreateApiKeyResponse(created).jsonString()
   }
 
+  /// What was used as `GetUsageResponse`, on one line.
+  package static func text(_ answer: ReportUsage.Answer) throws -> String {
+    try Opentier_V1_GetUsageResponse(answer).jsonString()
+  }
+
+  /// A budget as `Budget`, on one line.
+  package static func text(_ budget: Budget) throws -> String { try Opentier_V1_Budget(budget).jsonString() }
+
+  /// An entry of the audit log as `AuditEntry`, on one line.
+  package static func text(_ entry: AuditEntry) throws -> String { try Opentier_V1_AuditEntry(entry).jsonString() }
+
   /// A job as `Job`, on one line.
   package static func text(_ job: IngestionJob) throws -> String { try Opentier_V1_Job(job).jsonString() }
 

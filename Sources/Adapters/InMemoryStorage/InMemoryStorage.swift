@@ -31,6 +31,10 @@ package struct InMemoryStorage: Sendable {
   package let embeddingModels: any EmbeddingModelCatalog
   /// What happened, for those who follow it.
   package let outbox: any EventOutbox
+  /// What calls have used and may use.
+  package let usage: any UsageLedger
+  /// The budgets.
+  package let budgets: any BudgetRepository
 
   /// Makes an empty store.
   package init() {
@@ -48,5 +52,7 @@ package struct InMemoryStorage: Sendable {
     passages = InMemoryPassageIndex(store)
     embeddingModels = InMemoryEmbeddingModelCatalog(store)
     outbox = InMemoryEventOutbox(store)
+    usage = InMemoryUsageLedger(store)
+    budgets = InMemoryBudgetRepository(store)
   }
 }

@@ -17,6 +17,13 @@ struct StoreState: Sendable {
   var collectionItems: [CollectionKey: [String: CollectionItemRow]] = [:]
   /// In the order in which they were written.
   var outbox: [OutboxRow] = []
+  var usageCounters: [UsageCounterKey: UsageCounter] = [:]
+  /// The open reservations.
+  var meteredCalls: [UsageCallID: MeteredCall] = [:]
+  var usageRecords: [UsageCallID: UsageRecord] = [:]
+  var budgets: [BudgetID: Budget] = [:]
+  /// In the order in which they were written.
+  var auditEntries: [AuditEntry] = []
   var documents: [DocumentID: DocumentRow] = [:]
   var revisions: [RevisionID: RevisionRow] = [:]
   var chunks: [ChunkID: ChunkRow] = [:]
@@ -49,6 +56,13 @@ struct SessionRow: Sendable {
 struct APIKeyRow: Sendable {
   var key: APIKey
   let hash: SecretHash
+}
+
+/// Whose calls a counter counts.
+struct UsageCounterKey: Hashable, Sendable {
+  let organizationID: OrganizationID
+  let scope: UsageScope
+  let subject: UUID
 }
 
 /// A submission with its bytes.

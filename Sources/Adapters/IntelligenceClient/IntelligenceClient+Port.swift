@@ -9,10 +9,10 @@ extension IntelligenceClient: Intelligence {
   private typealias Method = Opentier_Intelligence_V1_IntelligenceService.Method
 
   package func chat(
-    _ command: StreamChat.Command, _ caller: Principal, emit: @escaping ChatEmitter
+    _ command: StreamChat.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
     var request = Opentier_Intelligence_V1_StreamChatRequest()
-    request.caller = Opentier_Intelligence_V1_Caller(caller)
+    request.caller = Opentier_Intelligence_V1_Caller(caller, usage)
     request.request = Opentier_V1_StreamChatRequest(command)
     try await call(Method.StreamChat.descriptor, request, for: caller.organizationID, isRepeatable: false) {
       (message: Opentier_Intelligence_V1_StreamChatResponse) in
@@ -21,10 +21,10 @@ extension IntelligenceClient: Intelligence {
   }
 
   package func regenerate(
-    _ command: RegenerateMessage.Command, _ caller: Principal, emit: @escaping ChatEmitter
+    _ command: RegenerateMessage.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
     var request = Opentier_Intelligence_V1_RegenerateMessageRequest()
-    request.caller = Opentier_Intelligence_V1_Caller(caller)
+    request.caller = Opentier_Intelligence_V1_Caller(caller, usage)
     request.request = Opentier_V1_RegenerateMessageRequest(command)
     try await call(Method.RegenerateMessage.descriptor, request, for: caller.organizationID, isRepeatable: false) {
       (message: Opentier_Intelligence_V1_RegenerateMessageResponse) in
@@ -84,11 +84,12 @@ extension IntelligenceClient: Intelligence {
     return report.withLock { $0 }
   }
 
-  package func embed(_ texts: [String]) async throws(UseCaseFailure) -> EmbedTexts.Answer {
+  package func embed(_ texts: [String], _ caller: Principal) async throws(UseCaseFailure) -> EmbedTexts.Answer {
     var request = Opentier_Intelligence_V1_EmbedRequest()
+    request.caller = Opentier_Intelligence_V1_Caller(caller)
     request.texts = texts
     let answer = Mutex<EmbedTexts.Answer?>(nil)
-    try await call(Method.Embed.descriptor, request, for: nil, isRepeatable: true) {
+    try await call(Method.Embed.descriptor, request, for: caller.organizationID, isRepeatable: true) {
       (message: Opentier_Intelligence_V1_EmbedResponse) in
       answer.withLock { $0 = EmbedTexts.Answer(message) }
     }
@@ -108,9 +109,9 @@ extension IntelligenceClient: Intelligence {
   }
 
   package func complete(
-    _ command: CompleteDialogue.Command, _ caller: Principal, emit: @escaping CompletionEmitter
+    _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping CompletionEmitter
   ) async throws(UseCaseFailure) {
-    let request = Opentier_Intelligence_V1_CompleteRequest(command, Opentier_Intelligence_V1_Caller(caller))
+    let request = Opentier_Intelligence_V1_CompleteRequest(command, Opentier_Intelligence_V1_Caller(caller, usage))
     try await call(Method.Complete.descriptor, request, for: caller.organizationID, isRepeatable: false) {
       (message: Opentier_Intelligence_V1_CompleteResponse) in
       try await emit(CompletionEvent(message))

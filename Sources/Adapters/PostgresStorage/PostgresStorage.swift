@@ -32,6 +32,10 @@ package struct PostgresStorage: Sendable {
   package let replies: any ReplyLog
   /// The events, for whoever hands them on.
   package let outbox: any EventOutbox
+  /// What calls have used and may use.
+  package let usage: any UsageLedger
+  /// The budgets.
+  package let budgets: any BudgetRepository
 
   private let database: PostgresDatabase
 
@@ -58,6 +62,8 @@ package struct PostgresStorage: Sendable {
     embeddingModels = PostgresEmbeddingModelCatalog(database)
     replies = PostgresReplyLog(database)
     outbox = PostgresEventOutbox(database)
+    usage = PostgresUsageLedger(database)
+    budgets = PostgresBudgetRepository(database)
     do throws(StorageFailure) {
       try await checkConnection()
     } catch {

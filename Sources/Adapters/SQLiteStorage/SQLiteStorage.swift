@@ -31,6 +31,10 @@ package struct SQLiteStorage: Sendable {
   package let embeddingModels: any EmbeddingModelCatalog
   /// What happened, for those who follow it.
   package let outbox: any EventOutbox
+  /// What calls have used and may use.
+  package let usage: any UsageLedger
+  /// The budgets.
+  package let budgets: any BudgetRepository
 
   private let database: SQLiteDatabase
   private let vectors: VectorIndex
@@ -68,6 +72,8 @@ package struct SQLiteStorage: Sendable {
     passages = SQLitePassageIndex(database, vectors: vectors)
     embeddingModels = SQLiteEmbeddingModelCatalog(database, vectors: vectors)
     outbox = SQLiteEventOutbox(database)
+    usage = SQLiteUsageLedger(database)
+    budgets = SQLiteBudgetRepository(database)
   }
 
   /// Whether the file answers: for readiness checks.

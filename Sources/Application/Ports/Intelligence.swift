@@ -6,14 +6,18 @@ package import Domain
 /// use cases are called directly (``LocalIntelligence``); a process of its own is called over a wire. Every method ends
 /// with `.unavailable` when that process does not answer, and with `.cancelled` when the caller's task is cancelled,
 /// which cancels the work, but for answers that are resumable.
+///
+/// What takes a `usage` was admitted with that reservation, and settles it with what it used, whatever ends it; `nil` is not
+/// metered.
 package protocol Intelligence: Sendable {
   /// Stores a question and streams the answer. The next event is not made before `emit` has returned.
   func chat(
-    _ command: StreamChat.Command, _ caller: Principal, emit: @escaping ChatEmitter) async throws(UseCaseFailure)
+    _ command: StreamChat.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure)
 
   /// Writes another answer to the question that an answer answers.
   func regenerate(
-    _ command: RegenerateMessage.Command, _ caller: Principal, emit: @escaping ChatEmitter
+    _ command: RegenerateMessage.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure)
 
   /// Takes up the stream of a resumable answer behind the last event that was seen. A failure of the answer is an event;
@@ -35,7 +39,7 @@ package protocol Intelligence: Sendable {
   /// The vectors of texts by the model that passages are embedded with, in their order.
   ///
   /// - Throws: `.invalid` for no text or more than ``EmbedTexts/maximumTexts``; `.precondition` while there is no model.
-  func embed(_ texts: [String]) async throws(UseCaseFailure) -> EmbedTexts.Answer
+  func embed(_ texts: [String], _ caller: Principal) async throws(UseCaseFailure) -> EmbedTexts.Answer
 
   /// Which models there are.
   func models() async throws(UseCaseFailure) -> ModelCatalog
@@ -43,7 +47,7 @@ package protocol Intelligence: Sendable {
   /// Has a model go on with a dialogue or a text that is not stored, as ``CompleteDialogue`` has it. The next event is
   /// not made before `emit` has returned.
   func complete(
-    _ command: CompleteDialogue.Command, _ caller: Principal, emit: @escaping CompletionEmitter
+    _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping CompletionEmitter
   ) async throws(UseCaseFailure)
 
   /// The documents and the other pending submissions that a submission is much like.
@@ -53,4 +57,27 @@ package protocol Intelligence: Sendable {
 
   /// Tells the ingestion workers that there are jobs. It is a hint that may be lost: workers also look by themselves.
   func wakeWorkers() async
+}
+
+extension Intelligence {
+  /// The same, of a call that brings no reservation.
+  package func chat(
+    _ command: StreamChat.Command, _ caller: Principal, emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure) {
+    try await chat(command, caller, usage: nil, emit: emit)
+  }
+
+  /// The same, of a call that brings no reservation.
+  package func regenerate(
+    _ command: RegenerateMessage.Command, _ caller: Principal, emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure) {
+    try await regenerate(command, caller, usage: nil, emit: emit)
+  }
+
+  /// The same, of a call that brings no reservation.
+  package func complete(
+    _ command: CompleteDialogue.Command, _ caller: Principal, emit: @escaping CompletionEmitter
+  ) async throws(UseCaseFailure) {
+    try await complete(command, caller, usage: nil, emit: emit)
+  }
 }

@@ -1,4 +1,5 @@
 package import Domain
+import Synchronization
 
 /// One turn of the dialogue that a model continues.
 package struct ModelMessage: Hashable, Sendable {
@@ -44,6 +45,8 @@ package struct ModelRequest: Hashable, Sendable {
   package let isGrounded: Bool
   /// A text that is to be continued in place of a dialogue, which is empty then; `nil` for a dialogue.
   package let prompt: ModelPrompt?
+  /// Is told which model is asked, where a name leads to several; `nil` where nobody wants to know.
+  package var answering: AnsweringModel?
 
   /// Makes a request.
   package init(
@@ -59,6 +62,26 @@ package struct ModelRequest: Hashable, Sendable {
     self.isGrounded = isGrounded
     self.prompt = prompt
   }
+}
+
+/// Which model was asked last for a reply: the one that answers, where one does. Two are equal when they are the same.
+package final class AnsweringModel: Hashable, Sendable {
+  private let last = Mutex<String?>(nil)
+
+  /// Makes one that nobody was asked for.
+  package init() {}
+
+  /// Its name; `nil` before any is asked.
+  package var name: String? { last.withLock { $0 } }
+
+  /// Notes that a model is asked.
+  package func note(_ name: String) { last.withLock { $0 = name } }
+
+  /// Whether both are the same.
+  package static func == (left: AnsweringModel, right: AnsweringModel) -> Bool { left === right }
+
+  /// Hashes its identity.
+  package func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(self)) }
 }
 
 /// How a reply ended.

@@ -8,15 +8,34 @@ package struct LocalIntelligence: Intelligence {
   package init(_ useCases: IntelligenceUseCases) { self.useCases = useCases }
 
   package func chat(
-    _ command: StreamChat.Command, _ caller: Principal, emit: @escaping ChatEmitter
+    _ command: StreamChat.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
-    try await useCases.streamChat(command, caller, emit: emit)
+    try await metering(usage, caller, .chat) { meter throws(UseCaseFailure) in
+      try await useCases.streamChat(command, caller, meter: meter, emit: emit)
+    }
   }
 
   package func regenerate(
-    _ command: RegenerateMessage.Command, _ caller: Principal, emit: @escaping ChatEmitter
+    _ command: RegenerateMessage.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
-    try await useCases.regenerate(command, caller, emit: emit)
+    try await metering(usage, caller, .chat) { meter throws(UseCaseFailure) in
+      try await useCases.regenerate(command, caller, meter: meter, emit: emit)
+    }
+  }
+
+  /// Does what is metered, and finishes the meter unless a reply does that which goes on.
+  private func metering(
+    _ ticket: UsageTicket?, _ caller: Principal, _ kind: UsageKind,
+    _ body: (UsageMeter?) async throws(UseCaseFailure) -> Void
+  ) async throws(UseCaseFailure) {
+    let meter = ticket.map {
+      UsageMeter(
+        $0, owner: caller.owner, kind: kind, prices: useCases.prices, settlements: useCases.settlements)
+    }
+    let result: Result<Void, UseCaseFailure>
+    do throws(UseCaseFailure) { result = .success(try await body(meter)) } catch { result = .failure(error) }
+    await meter?.finishUnlessTaken()
+    try result.get()
   }
 
   package func cancel(_ reply: MessageID, _ caller: Principal) async throws(UseCaseFailure) {
@@ -35,16 +54,18 @@ package struct LocalIntelligence: Intelligence {
     try await useCases.search(query, caller)
   }
 
-  package func embed(_ texts: [String]) async throws(UseCaseFailure) -> EmbedTexts.Answer {
+  package func embed(_ texts: [String], _ caller: Principal) async throws(UseCaseFailure) -> EmbedTexts.Answer {
     try await useCases.embedTexts(texts)
   }
 
   package func models() async throws(UseCaseFailure) -> ModelCatalog { useCases.listModels() }
 
   package func complete(
-    _ command: CompleteDialogue.Command, _ caller: Principal, emit: @escaping CompletionEmitter
+    _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping CompletionEmitter
   ) async throws(UseCaseFailure) {
-    try await useCases.complete(command, caller, emit: emit)
+    try await metering(usage, caller, .completion) { meter throws(UseCaseFailure) in
+      try await useCases.complete(command, caller, meter: meter, emit: emit)
+    }
   }
 
   package func similar(

@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 
 /// Every way in which a use case fails; the wires map each case to one status, in one `switch`.
 ///
@@ -19,6 +19,8 @@ package enum UseCaseFailure: Error, Hashable, Sendable {
   case precondition(String)
   /// A limit is reached.
   case exhausted(String)
+  /// A quota, a rate or a budget has no room for a call.
+  case limited(UsageRefusal)
   /// Something that is needed does not answer; worth a later try.
   case unavailable(String)
   /// Something that is needed has too much to do, and may have said for how long; worth a try then.

@@ -22,6 +22,14 @@ package struct UseCaseSettings: Sendable {
   package var similarity = FindSimilar.Settings()
   /// Limits of API keys.
   package var apiKeys = ManageAPIKeys.Settings()
+  /// What calls may use and cost.
+  package var metering = MeteredIntelligence.Settings()
+  /// Times and sizes of settling what they used.
+  package var settlements = UsageSettlements.Settings()
+  /// What the models' tokens cost.
+  package var prices = PriceList()
+  /// The currency of prices and budgets, for whoever reads them.
+  package var currency = "USD"
   /// Sizes of chunks.
   package var chunker = TextChunker()
   /// How often a watched job is read.
@@ -69,14 +77,35 @@ package struct GatewayUseCases: Sendable {
   package let cancelJob: CancelJob
   /// Hands on what happened.
   package let relayEvents: RelayEvents
-  /// Answers, finds and embeds.
+  /// Answers, finds and embeds, as far as quotas and budgets allow.
   package let intelligence: any Intelligence
+  /// Tells what calls have used.
+  package let reportUsage: ReportUsage
+  /// Sets what they may cost.
+  package let budgets: ManageBudgets
+  /// What calls used and is yet to be written.
+  package let settlements: UsageSettlements
 
   /// Wires the use cases.
-  package init(_ world: GatewayWorld, _ settings: UseCaseSettings = UseCaseSettings()) {
+  ///
+  /// - Parameters:
+  ///   - settlements: those of the other half, where both are one process.
+  ///   - observed: what wires call in place of the other half: the same, watched from outside.
+  package init(
+    _ world: GatewayWorld, _ settings: UseCaseSettings = UseCaseSettings(), settlements: UsageSettlements? = nil,
+    observed: (any Intelligence) -> any Intelligence = { $0 }
+  ) {
     let (makeID, clock) = (world.makeID, world.clock)
+    let settlements = settlements ?? UsageSettlements(world.usage, settings, clock)
+    self.settlements = settlements
+    reportUsage = ReportUsage(
+      usage: world.usage, budgets: world.budgets, currency: settings.currency, clock: clock)
+    budgets = ManageBudgets(budgets: world.budgets, makeID: makeID, clock: clock)
     let open = SessionOpener(sessions: world.sessions, secrets: world.secrets, makeID: makeID, clock: clock)
-    intelligence = world.intelligence
+    intelligence = observed(
+      MeteredIntelligence(
+        world.intelligence, ledger: world.usage, settlements: settlements, settings: settings.metering, makeID: makeID,
+        clock: clock))
     signUp = SignUp(
       users: world.users, hasher: world.hasher, firstIsAdmin: settings.firstAccountIsAdmin, makeID: makeID,
       clock: clock, open: open)
@@ -142,10 +171,16 @@ package struct IntelligenceUseCases: Sendable {
   package let activeReplies: ActiveReplies
   /// Owns the resumable ones among them.
   package let desk: ReplyDesk
+  /// What calls used and is yet to be written.
+  package let settlements: UsageSettlements
+  /// What the models' tokens cost.
+  let prices: PriceList
 
   /// Wires the use cases.
   package init(_ world: IntelligenceWorld, _ settings: UseCaseSettings = UseCaseSettings()) {
     let (makeID, clock) = (world.makeID, world.clock)
+    settlements = UsageSettlements(world.usage, settings, clock)
+    prices = settings.prices
     signal = Signal()
     activeReplies = ActiveReplies()
     search = SearchKnowledge(
@@ -159,7 +194,7 @@ package struct IntelligenceUseCases: Sendable {
       log: world.replies, signals: replySignals, settings: settings.desk, makeID: makeID, clock: clock)
     let ground = GroundQuestion(
       memories: world.memories, search: search, counter: world.counter, settings: settings.reply)
-    listModels = ListModels(models: world.models, embedder: world.embedders.current)
+    listModels = ListModels(models: world.models, embedder: world.embedders.current, prices: settings.prices)
     complete = CompleteDialogue(
       models: world.models, ground: ground, counter: world.counter, settings: settings.reply, makeID: makeID,
       clock: clock)
@@ -198,13 +233,15 @@ package struct UseCases: Sendable {
 
   /// Wires both to one world.
   ///
-  /// - Parameter observed: what the public half is given in place of the other: the same, watched from outside.
+  /// - Parameter observed: as ``GatewayUseCases`` has it.
   package init(
     _ world: World, _ settings: UseCaseSettings = UseCaseSettings(),
     observed: (any Intelligence) -> any Intelligence = { $0 }
   ) {
     intelligence = IntelligenceUseCases(world.intelligence, settings)
-    gateway = GatewayUseCases(world.gateway(calling: observed(LocalIntelligence(intelligence))), settings)
+    gateway = GatewayUseCases(
+      world.gateway(calling: LocalIntelligence(intelligence)), settings, settlements: intelligence.settlements,
+      observed: observed)
   }
 
   /// A use case of the public half.
@@ -215,5 +252,11 @@ package struct UseCases: Sendable {
   /// A use case of the other half.
   package subscript<UseCase>(dynamicMember path: KeyPath<IntelligenceUseCases, UseCase>) -> UseCase {
     intelligence[keyPath: path]
+  }
+}
+
+extension UsageSettlements {
+  fileprivate convenience init(_ ledger: any UsageLedger, _ settings: UseCaseSettings, _ clock: WallClock) {
+    self.init(ledger: ledger, rules: settings.metering.rules, settings: settings.settlements, clock: clock)
   }
 }

@@ -28,6 +28,10 @@ package struct World: Sendable {
   package var replies: any ReplyLog
   /// What happened, for those who follow it.
   package var outbox: any EventOutbox
+  /// What calls have used and may use.
+  package var usage: any UsageLedger
+  /// The budgets.
+  package var budgets: any BudgetRepository
   /// The language models.
   package var models: LanguageModelRegistry
   /// The embedders, and which of them serves.
@@ -59,7 +63,7 @@ package struct World: Sendable {
     conversations: any ConversationRepository, memories: any MemoryRepository,
     submissions: any SubmissionRepository, documents: any DocumentRepository, jobQueue: any JobQueue,
     jobs: any JobRepository, collections: any CollectionLedger, passages: any PassageIndex, replies: any ReplyLog,
-    outbox: any EventOutbox,
+    outbox: any EventOutbox, usage: any UsageLedger, budgets: any BudgetRepository,
     models: LanguageModelRegistry, embedders: Embedders, embeddingModels: any EmbeddingModelCatalog,
     counter: any TokenCounter, extractor: any TextExtractor, fetcher: any ContentFetcher, sources: CollectionSources,
     hasher: any PasswordHasher, secrets: any SecretGenerator, makeID: IDGenerator, clock: WallClock
@@ -77,6 +81,8 @@ package struct World: Sendable {
     self.passages = passages
     self.replies = replies
     self.outbox = outbox
+    self.usage = usage
+    self.budgets = budgets
     self.models = models
     self.embedders = embedders
     self.embeddingModels = embeddingModels
@@ -113,6 +119,10 @@ package struct GatewayWorld: Sendable {
   package var collections: any CollectionLedger
   /// What happened, for those who follow it.
   package var outbox: any EventOutbox
+  /// What calls have used and may use.
+  package var usage: any UsageLedger
+  /// The budgets.
+  package var budgets: any BudgetRepository
   /// Answers, finds and embeds, here or in another process.
   package var intelligence: any Intelligence
   /// Says which addresses may be submitted.
@@ -131,7 +141,8 @@ package struct GatewayWorld: Sendable {
     users: any UserRepository, sessions: any SessionRepository, apiKeys: any APIKeyRepository,
     conversations: any ConversationRepository, memories: any MemoryRepository,
     submissions: any SubmissionRepository, documents: any DocumentRepository, jobs: any JobRepository,
-    collections: any CollectionLedger, outbox: any EventOutbox, intelligence: any Intelligence,
+    collections: any CollectionLedger, outbox: any EventOutbox, usage: any UsageLedger,
+    budgets: any BudgetRepository, intelligence: any Intelligence,
     fetcher: any ContentFetcher,
     hasher: any PasswordHasher, secrets: any SecretGenerator, makeID: IDGenerator, clock: WallClock
   ) {
@@ -145,6 +156,8 @@ package struct GatewayWorld: Sendable {
     self.jobs = jobs
     self.collections = collections
     self.outbox = outbox
+    self.usage = usage
+    self.budgets = budgets
     self.intelligence = intelligence
     self.fetcher = fetcher
     self.hasher = hasher
@@ -172,6 +185,8 @@ package struct IntelligenceWorld: Sendable {
   package var passages: any PassageIndex
   /// The replies that are being written, and the events of those that can be taken up.
   package var replies: any ReplyLog
+  /// What calls have used and may use.
+  package var usage: any UsageLedger
   /// The language models.
   package var models: LanguageModelRegistry
   /// The embedders, and which of them serves.
@@ -199,7 +214,7 @@ package struct IntelligenceWorld: Sendable {
   package init(
     conversations: any ConversationRepository, memories: any MemoryRepository, submissions: any SubmissionRepository,
     documents: any DocumentRepository, jobQueue: any JobQueue, collections: any CollectionLedger,
-    passages: any PassageIndex, replies: any ReplyLog,
+    passages: any PassageIndex, replies: any ReplyLog, usage: any UsageLedger,
     models: LanguageModelRegistry, embedders: Embedders, embeddingModels: any EmbeddingModelCatalog,
     counter: any TokenCounter,
     extractor: any TextExtractor, fetcher: any ContentFetcher, sources: CollectionSources, secrets: any SecretGenerator,
@@ -214,6 +229,7 @@ package struct IntelligenceWorld: Sendable {
     self.collections = collections
     self.passages = passages
     self.replies = replies
+    self.usage = usage
     self.models = models
     self.embedders = embedders
     self.embeddingModels = embeddingModels
@@ -232,7 +248,8 @@ extension World {
   package var intelligence: IntelligenceWorld {
     var world = IntelligenceWorld(
       conversations: conversations, memories: memories, submissions: submissions, documents: documents,
-      jobQueue: jobQueue, collections: collections, passages: passages, replies: replies, models: models,
+      jobQueue: jobQueue, collections: collections, passages: passages, replies: replies, usage: usage,
+      models: models,
       embedders: embedders, embeddingModels: embeddingModels, counter: counter, extractor: extractor, fetcher: fetcher,
       sources: sources, secrets: secrets,
       makeID: makeID,
@@ -246,6 +263,7 @@ extension World {
     GatewayWorld(
       users: users, sessions: sessions, apiKeys: apiKeys, conversations: conversations, memories: memories,
       submissions: submissions, documents: documents, jobs: jobs, collections: collections, outbox: outbox,
+      usage: usage, budgets: budgets,
       intelligence: intelligence, fetcher: fetcher, hasher: hasher, secrets: secrets, makeID: makeID, clock: clock)
   }
 }

@@ -20,7 +20,7 @@ struct AskCommand: AsyncParsableCommand {
       let isJSON = common.json
       let terminal = terminal
       do {
-        try await assembly.useCases.streamChat(command, caller) { event throws(UseCaseFailure) in
+        try await assembly.useCases.gateway.intelligence.chat(command, caller) { event throws(UseCaseFailure) in
           if isJSON {
             do { terminal.line(try ContractJSON.text(event)) } catch { throw .broken("\(error)") }
             return

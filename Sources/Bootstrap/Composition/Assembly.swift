@@ -59,6 +59,7 @@ struct Assembly: Sendable {
         jobQueue: ObservedJobQueue(queue: storage.jobQueue, logger: logger), jobs: storage.jobs,
         collections: storage.collections, passages: ObservedPassageIndex(index: storage.passages),
         replies: storage.replies, outbox: storage.outbox,
+        usage: ObservedUsageLedger(ledger: storage.usage), budgets: storage.budgets,
         models: Providers.registry(configuration.models, builtIn: extractive, providers: providers),
         embedders: embedders, embeddingModels: storage.embeddingModels, counter: embedder, extractor: extractions,
         fetcher: fetcher,
@@ -149,6 +150,15 @@ struct Assembly: Sendable {
     settings.apiKeys.maximumPerUser = configuration.apiKeys.maximumPerUser
     settings.apiKeys.defaultLifetime = configuration.apiKeys.defaultLifetime / .seconds(1)
     settings.apiKeys.maximumLifetime = configuration.apiKeys.maximumLifetime / .seconds(1)
+    settings.metering = metering(configuration)
+    settings.prices = PriceList(
+      Dictionary(
+        configuration.models.targets.compactMap { target in target.price.map { (target.name, $0) } },
+        uniquingKeysWith: { first, _ in first }),
+      routes: Dictionary(
+        configuration.models.routes.map { ($0.name, $0.targets) }, uniquingKeysWith: { first, _ in first }))
+    settings.currency = configuration.budgets.currency
+    settings.settlements.lifetime = configuration.quotas.lease / .seconds(1)
     settings.search.fusionDepth = configuration.retrieval.depth
     settings.search.steps = steps(configuration.retrieval)
     if let reranker = configuration.retrieval.reranker { settings.search.rerankDepth = reranker.depth }
@@ -180,6 +190,26 @@ struct Assembly: Sendable {
     settings.chunker = TextChunker(
       maximumTokens: configuration.chunking.maximumTokens, overlapTokens: configuration.chunking.overlapTokens,
       maximumChunks: configuration.chunking.maximumChunks)
+    return settings
+  }
+
+  /// What calls may use and cost.
+  private static func metering(_ configuration: ServerConfiguration) -> MeteredIntelligence.Settings {
+    let limits = { (scope: QuotaSettings.Scope) in
+      ScopeLimits(
+        rate: scope.requestsPerMinute.flatMap { RequestRate(perMinute: $0, burst: scope.burst) },
+        concurrentStreams: scope.concurrentStreams, tokensPerDay: scope.tokensPerDay)
+    }
+    var settings = MeteredIntelligence.Settings()
+    settings.limits.user = limits(configuration.quotas.user)
+    settings.limits.apiKey = limits(configuration.quotas.apiKey)
+    settings.limits.organization = limits(configuration.quotas.organization)
+    settings.limits.firstDayRequests = configuration.quotas.firstDayRequests
+    settings.rules.alerts = configuration.budgets.alerts
+    settings.rules.stop = configuration.budgets.stop
+    settings.replyTokens = configuration.quotas.replyTokens
+    // The passages, and as much history as a model is given.
+    settings.contextTokens = configuration.chat.contextTokens + WriteReply.Settings().historyTokens
     return settings
   }
 

@@ -41,8 +41,7 @@ struct ComposedServer {
         .usage, "intelligence.addresses must be a list of \(ServerConfiguration.IntelligenceSide.addressForm)")
     }
     let client = IntelligenceClient(configuration: settings, logger: logger)
-    let assembly = try await GatewayAssembly.open(
-      configuration, intelligence: TracedIntelligence(intelligence: client), logger: logger)
+    let assembly = try await GatewayAssembly.open(configuration, intelligence: client, logger: logger)
     let wires = Gateway(configuration, version: Version.current, logger: logger).wires(
       assembly.useCases, readiness: [Readiness.check(assembly.storage), RemoteIntelligence.check(client)],
       metricsText: { metrics.exposition() }, onHTTP: announcement.http, onGRPC: announcement.grpc)
@@ -65,7 +64,8 @@ struct ComposedServer {
       configuration, LocalIntelligence(assembly.useCases.intelligence), readiness: readiness, logger: logger,
       onListening: announcement.grpc)
     return ComposedServer(
-      services: background(assembly, logger) + [Wires([probes, side])], close: assembly.close)
+      services: [UsageTending(settlements: assembly.useCases.intelligence.settlements, logger: logger)]
+        + background(assembly, logger) + [Wires([probes, side])], close: assembly.close)
   }
 
   /// The metrics of a process that works on jobs, with those that are measured when they are asked for.
@@ -93,6 +93,7 @@ struct ComposedServer {
       APIKeyTending(keys: storage.apiKeys, uses: useCases.apiKeyUses, clock: clock, logger: logger),
       EventRetention(
         outbox: storage.outbox, retention: configuration.eventRetention, clock: clock, logger: logger),
+      UsageTending(settlements: useCases.settlements, logger: logger),
     ]
   }
 

@@ -25,7 +25,8 @@ struct GatewayAssembly: Sendable {
         users: storage.users, sessions: storage.sessions, apiKeys: storage.apiKeys,
         conversations: storage.conversations,
         memories: storage.memories, submissions: storage.submissions, documents: storage.documents,
-        jobs: storage.jobs, collections: storage.collections, outbox: storage.outbox, intelligence: intelligence,
+        jobs: storage.jobs, collections: storage.collections, outbox: storage.outbox,
+        usage: ObservedUsageLedger(ledger: storage.usage), budgets: storage.budgets, intelligence: intelligence,
         fetcher: HTTPContentFetcher(
           policy: try EgressPolicy(
             allow: configuration.egress.allowed, privateHosts: configuration.egress.privateHosts),
@@ -33,7 +34,8 @@ struct GatewayAssembly: Sendable {
         hasher: try Assembly.hasher(configuration), secrets: SystemSecretGenerator(),
         makeID: .uuidVersion7(clock: clock), clock: clock)
       return GatewayAssembly(
-        useCases: GatewayUseCases(world, Assembly.settings(configuration)), storage: storage, clock: clock,
+        useCases: GatewayUseCases(world, Assembly.settings(configuration)) { TracedIntelligence(intelligence: $0) },
+        storage: storage, clock: clock,
         clients: clients)
     } catch {
       // The failure that led here is what counts.

@@ -25,6 +25,10 @@ enum Observability {
     MetricDefinition(
       name: "ai_tokens_per_second", help: "Tokens a second from a reply's first text to its end, by model.",
       buckets: [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000]),
+    MetricDefinition(
+      name: "ai_tokens_total", help: "Tokens that settled calls used, by model, organisation and kind."),
+    MetricDefinition(
+      name: "ai_cost_total", help: "What settled calls cost, in the price list's currency, by model and organisation."),
     MetricDefinition(name: "telemetry_spans_exported_total", help: "Spans that the collector has taken."),
     MetricDefinition(name: "telemetry_spans_lost_total", help: "Spans that could not be sent."),
     MetricDefinition(name: "ingestion_jobs_total", help: "Attempts at ingestion jobs, by outcome."),

@@ -21,6 +21,8 @@ struct Storage: Sendable {
   let embeddingModels: any EmbeddingModelCatalog
   let replies: any ReplyLog
   let outbox: any EventOutbox
+  let usage: any UsageLedger
+  let budgets: any BudgetRepository
   /// Whether it answers.
   let check: @Sendable () async throws -> Void
   /// Loads the vectors of a model before the first search needs them.
@@ -64,6 +66,8 @@ struct Storage: Sendable {
     embeddingModels = storage.embeddingModels
     replies = InMemoryReplyLog()
     outbox = storage.outbox
+    usage = storage.usage
+    budgets = storage.budgets
     check = {}
     warm = { _ in }
     listener = nil
@@ -85,6 +89,8 @@ struct Storage: Sendable {
     embeddingModels = storage.embeddingModels
     replies = InMemoryReplyLog()
     outbox = storage.outbox
+    usage = storage.usage
+    budgets = storage.budgets
     check = { try await storage.checkConnection() }
     warm = { try await storage.loadVectors(of: $0) }
     listener = nil
@@ -106,6 +112,8 @@ struct Storage: Sendable {
     embeddingModels = storage.embeddingModels
     replies = storage.replies
     outbox = storage.outbox
+    usage = storage.usage
+    budgets = storage.budgets
     check = { try await storage.checkConnection() }
     warm = { _ in }
     self.listener = listener

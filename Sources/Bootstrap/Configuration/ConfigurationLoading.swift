@@ -41,6 +41,8 @@ extension ServerConfiguration {
     signUpOrganization = try reader.value("signup.organization", .choice, default: .default)
     shutdownGrace = try reader.value("shutdown.grace", .duration(.zero...(.seconds(600))), default: .seconds(10))
     limits = try Limits(&reader)
+    quotas = try QuotaSettings(&reader, profile)
+    budgets = try BudgetSettings(&reader)
     passwords = try Passwords(&reader)
     apiKeys = try APIKeys(&reader)
     embedding = try Embedding(&reader, inputs)

@@ -1,3 +1,5 @@
+package import Domain
+
 /// The language models that are configured, by name, besides the built-in `extractive`.
 package struct ModelTargets: Sendable {
   /// The name of the built-in model.
@@ -72,6 +74,8 @@ package struct ModelTarget: Sendable {
   package let failureThreshold: Int
   /// `restTime`: how long it is left alone then.
   package let restTime: Duration
+  /// `promptPrice` and `completionPrice`: what its tokens cost; `nil` where neither is set, and they cost nothing.
+  package let price: TokenPrice?
 
   /// `apiKey`, where that is the key.
   package var apiKey: Secret? {
@@ -82,8 +86,7 @@ package struct ModelTarget: Sendable {
   static let keys = [
     "provider", "baseURL", "model", "apiKey", "apiKeyFile", "apiKeyCommand", "timeout", "connectTimeout",
     "firstTokenTimeout", "gapTimeout", "wholeTimeout", "concurrency", "queue", "queueTimeout", "attempts",
-    "failureThreshold",
-    "restTime",
+    "failureThreshold", "restTime", "promptPrice", "completionPrice",
   ]
 }
 
@@ -175,6 +178,13 @@ extension ModelTarget {
     attempts = try reader.value("\(key).attempts", .integer(1...10), default: 2)
     failureThreshold = try reader.value("\(key).failureThreshold", .integer(1...1_000), default: 5)
     restTime = try reader.value("\(key).restTime", duration, default: .seconds(30))
+    let amount = SettingForm<String>.text(
+      "the price of a million tokens as text, such as \"2.50\", with at most six places behind the point"
+    ) { TokenPrice.millionths($0) != nil }
+    let prompt = try reader.optional("\(key).promptPrice", amount).flatMap(TokenPrice.millionths)
+    let completion = try reader.optional("\(key).completionPrice", amount).flatMap(TokenPrice.millionths)
+    price =
+      prompt == nil && completion == nil ? nil : TokenPrice(prompt: prompt ?? 0, completion: completion ?? 0)
   }
 
   /// Where the key comes from; one place at most.

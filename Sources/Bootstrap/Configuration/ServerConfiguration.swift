@@ -50,6 +50,10 @@ package struct ServerConfiguration: Sendable {
   package let shutdownGrace: Duration
   /// `limits`.
   package let limits: Limits
+  /// `quotas`.
+  package let quotas: QuotaSettings
+  /// `budgets`.
+  package let budgets: BudgetSettings
   /// `passwords`.
   package let passwords: Passwords
   /// `apiKeys`.

@@ -7,27 +7,27 @@ struct TracedIntelligence: Intelligence {
   let intelligence: any Intelligence
 
   func chat(
-    _ command: StreamChat.Command, _ caller: Principal, emit: @escaping ChatEmitter
+    _ command: StreamChat.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
     try await withTracedSpan(SpanName.chat, attributes("chat", caller)) { _ throws(UseCaseFailure) in
-      try await intelligence.chat(command, caller, emit: emit)
+      try await intelligence.chat(command, caller, usage: usage, emit: emit)
     }
   }
 
   func regenerate(
-    _ command: RegenerateMessage.Command, _ caller: Principal, emit: @escaping ChatEmitter
+    _ command: RegenerateMessage.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
     try await withTracedSpan(SpanName.chat, attributes("chat", caller)) { _ throws(UseCaseFailure) in
-      try await intelligence.regenerate(command, caller, emit: emit)
+      try await intelligence.regenerate(command, caller, usage: usage, emit: emit)
     }
   }
 
   func complete(
-    _ command: CompleteDialogue.Command, _ caller: Principal, emit: @escaping CompletionEmitter
+    _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping CompletionEmitter
   ) async throws(UseCaseFailure) {
     let operation = command.prompt == nil ? "chat" : "text_completion"
     try await withTracedSpan(SpanName.chat, attributes(operation, caller)) { _ throws(UseCaseFailure) in
-      try await intelligence.complete(command, caller, emit: emit)
+      try await intelligence.complete(command, caller, usage: usage, emit: emit)
     }
   }
 
@@ -51,8 +51,8 @@ struct TracedIntelligence: Intelligence {
     try await intelligence.search(query, caller)
   }
 
-  func embed(_ texts: [String]) async throws(UseCaseFailure) -> EmbedTexts.Answer {
-    try await intelligence.embed(texts)
+  func embed(_ texts: [String], _ caller: Principal) async throws(UseCaseFailure) -> EmbedTexts.Answer {
+    try await intelligence.embed(texts, caller)
   }
 
   func models() async throws(UseCaseFailure) -> ModelCatalog { try await intelligence.models() }

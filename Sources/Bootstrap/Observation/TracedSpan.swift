@@ -7,6 +7,10 @@ import Tracing
 enum SpanName {
   /// A question from its arrival at the use case to its last event.
   static let chat = "handle_chat_request"
+  /// Checking the limits of a call, and reserving what it may use.
+  static let quota = "validate_quota"
+  /// Taking down what a call used.
+  static let usage = "db_save_usage"
   /// One look into storage for passages.
   static let context = "db_fetch_context"
   /// One call of one model, from its turn to its last part.

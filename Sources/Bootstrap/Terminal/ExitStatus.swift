@@ -34,6 +34,7 @@ struct CommandFailure: Error, CustomStringConvertible {
     case .unauthenticated(let why), .forbidden(let why): self.init(.notAuthorised, why)
     case .notFound(let why): self.init(.notFound, why)
     case .alreadyExists(let why), .precondition(let why): self.init(.failure, why)
+    case .limited(let refusal): self.init(.unavailable, refusal.words)
     case .exhausted(let why), .unavailable(let why), .overloaded(let why, _): self.init(.unavailable, why)
     case .broken(let detail): self.init(.failure, "a defect or a damaged store: \(detail)")
     case .cancelled: self.init(.failure, "cancelled")

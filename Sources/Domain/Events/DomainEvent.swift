@@ -22,6 +22,8 @@ package struct DomainEvent: Hashable, Sendable {
     case jobFailed = "job.failed"
     /// Somebody stopped a job before it was done. The subject is the job.
     case jobCancelled = "job.cancelled"
+    /// What a month's calls cost has reached a share of a budget. The subject is the budget.
+    case budgetReached = "budget.reached"
   }
 
   /// Its id: a consumer that sees it twice has had it before.
@@ -106,6 +108,18 @@ extension DomainEvent {
   package static func cancelled(_ job: IngestionJob) -> DomainEvent {
     DomainEvent(
       .jobCancelled, job.id, in: job.organizationID, ["submissionId": job.submissionID.description], at: job.updatedAt)
+  }
+
+  /// A budget has reached a share; attributes `percent`, `spentMicros`, `limitMicros`, `month` (its first moment), and
+  /// `userId` where it is a user's.
+  package static func reached(_ alert: BudgetAlert, at time: Date) -> DomainEvent {
+    let budget = alert.budget
+    var attributes = [
+      "percent": "\(alert.percent)", "spentMicros": "\(budget.spent)", "limitMicros": "\(budget.limit)",
+      "month": budget.period.start.formatted(.iso8601),
+    ]
+    attributes["userId"] = budget.userID?.description
+    return DomainEvent(.budgetReached, budget.id, in: budget.organizationID, attributes, at: time)
   }
 
   private init<Entity>(

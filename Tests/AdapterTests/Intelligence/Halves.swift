@@ -19,6 +19,7 @@ final class ScriptedIntelligence: Intelligence {
     var resumed: [ResumeChat.Command] = []
     var queries: [SearchKnowledge.Query] = []
     var callers: [Principal] = []
+    var tickets: [UsageTicket] = []
     var cancelled: [MessageID] = []
     var wakeUps = 0
     var hits: [SearchHit] = []
@@ -42,18 +43,19 @@ final class ScriptedIntelligence: Intelligence {
     self.onResume = onResume
   }
 
-  private func note(_ caller: Principal) throws(UseCaseFailure) {
+  private func note(_ caller: Principal, _ usage: UsageTicket? = nil) throws(UseCaseFailure) {
     let failure = state.withLock { state in
       state.callers.append(caller)
+      if let usage { state.tickets.append(usage) }
       return state.failure
     }
     if let failure { throw failure }
   }
 
   func chat(
-    _ command: StreamChat.Command, _ caller: Principal, emit: @escaping ChatEmitter
+    _ command: StreamChat.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
-    try note(caller)
+    try note(caller, usage)
     state.withLock { $0.commands.append(command) }
     try await onChat(command, caller, emit)
   }
@@ -66,14 +68,14 @@ final class ScriptedIntelligence: Intelligence {
   }
 
   func complete(
-    _ command: CompleteDialogue.Command, _ caller: Principal, emit: @escaping CompletionEmitter
+    _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping CompletionEmitter
   ) async throws(UseCaseFailure) {
     let events = state.withLock { state in
       state.completed.append(command)
       return state.completions
     }
     for event in events { try await emit(event) }
-    try note(caller)
+    try note(caller, usage)
   }
 
   func similar(to submission: SubmissionID, _ caller: Principal) async throws(UseCaseFailure) -> SimilarityReport {
@@ -85,9 +87,9 @@ final class ScriptedIntelligence: Intelligence {
   }
 
   func regenerate(
-    _ command: RegenerateMessage.Command, _ caller: Principal, emit: @escaping ChatEmitter
+    _ command: RegenerateMessage.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
-    try note(caller)
+    try note(caller, usage)
     state.withLock { $0.regenerated.append(command) }
     try await emit(.delta("anew"))
   }
@@ -113,8 +115,9 @@ final class ScriptedIntelligence: Intelligence {
     }
   }
 
-  func embed(_ texts: [String]) async throws(UseCaseFailure) -> EmbedTexts.Answer {
-    EmbedTexts.Answer(model: "m", vectors: texts.map { Embedding([Float($0.utf8.count), -0.5]) }, tokens: 7)
+  func embed(_ texts: [String], _ caller: Principal) async throws(UseCaseFailure) -> EmbedTexts.Answer {
+    try note(caller)
+    return EmbedTexts.Answer(model: "m", vectors: texts.map { Embedding([Float($0.utf8.count), -0.5]) }, tokens: 7)
   }
 
   func wakeWorkers() async { state.withLock { $0.wakeUps += 1 } }

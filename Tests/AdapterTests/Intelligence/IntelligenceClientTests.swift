@@ -82,15 +82,17 @@ struct IntelligenceClientTests {
     let reply = RegenerateMessage.Command(
       messageID: MessageID(UUID()), conversationID: ConversationID(UUID()), model: "m")
     let log = Events()
+    let ticket = UsageTicket(
+      callID: UsageCallID(UUID()), apiKeyID: APIKeyID(UUID()), startedAt: Date(microseconds: 1_790_000_000_123_456))
     try await withClient(of: [process]) { client in
       let hits = try await client.search(query, ada)
       #expect(hits == [hit])
       #expect(try await client.similar(to: submission, ada) == similar)
-      let vectors = try await client.embed(["ab", "c"])
+      let vectors = try await client.embed(["ab", "c"], ada)
       #expect(
         vectors
           == EmbedTexts.Answer(model: "m", vectors: [Embedding([2, -0.5]), Embedding([1, -0.5])], tokens: 7))
-      try await client.regenerate(reply, ada, emit: log.emit)
+      try await client.regenerate(reply, ada, usage: ticket, emit: log.emit)
       try await client.cancel(reply.messageID, ada)
       await client.wakeWorkers()
       try await eventually { intelligence.state.withLock { $0.wakeUps } == 1 }
@@ -103,6 +105,7 @@ struct IntelligenceClientTests {
       #expect(state.regenerated.first?.conversationID == reply.conversationID)
       #expect(state.cancelled == [reply.messageID])
       #expect(state.wakeUps == 1)
+      #expect(state.tickets == [ticket])
     }
     try await process.stop()
   }

@@ -82,6 +82,8 @@ struct OpenStorage: Sendable {
   let passages: any PassageIndex
   let embeddingModels: any EmbeddingModelCatalog
   let outbox: any EventOutbox
+  let usage: any UsageLedger
+  let budgets: any BudgetRepository
   /// SQLite keeps none: beside it the server takes the one in memory.
   let replies: any ReplyLog
 
@@ -99,6 +101,8 @@ struct OpenStorage: Sendable {
     passages = storage.passages
     embeddingModels = storage.embeddingModels
     outbox = storage.outbox
+    usage = storage.usage
+    budgets = storage.budgets
     replies = InMemoryReplyLog()
   }
 
@@ -116,6 +120,8 @@ struct OpenStorage: Sendable {
     passages = storage.passages
     embeddingModels = storage.embeddingModels
     outbox = storage.outbox
+    usage = storage.usage
+    budgets = storage.budgets
     replies = InMemoryReplyLog()
   }
 
@@ -133,6 +139,8 @@ struct OpenStorage: Sendable {
     passages = storage.passages
     embeddingModels = storage.embeddingModels
     outbox = storage.outbox
+    usage = storage.usage
+    budgets = storage.budgets
     replies = storage.replies
   }
 }

@@ -1,3 +1,4 @@
+package import Domain
 package import GRPCCore
 
 /// What a method answers with when it does not answer: the one error of every wire.
@@ -12,12 +13,15 @@ package struct ContractError: Error, Sendable {
   package let diagnosis: String?
   /// When to try again, counted from now, where it is known.
   package let retryAfter: Duration?
+  /// The limit that is reached, of a call that a quota, a rate or a budget refuses.
+  package let limit: UsageLimit?
 
   /// Makes an error.
   package init(
     _ code: ContractErrorCode, _ message: String, details: [FieldViolation] = [], diagnosis: String? = nil,
-    retryAfter: Duration? = nil
+    retryAfter: Duration? = nil, limit: UsageLimit? = nil
   ) {
+    self.limit = limit
     self.code = code
     self.message = message
     self.details = details

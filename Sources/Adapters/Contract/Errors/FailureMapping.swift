@@ -1,4 +1,5 @@
 package import Application
+import Domain
 
 extension ContractError {
   /// The one place where failures of the use cases become codes of the wires.
@@ -11,6 +12,8 @@ extension ContractError {
     case .alreadyExists(let message): self.init(.alreadyExists, message)
     case .precondition(let message): self.init(.failedPrecondition, message)
     case .exhausted(let message): self.init(.resourceExhausted, message)
+    case .limited(let refusal):
+      self.init(.resourceExhausted, refusal.words, retryAfter: refusal.retryAfter, limit: refusal.limit)
     case .unavailable(let message): self.init(.unavailable, message)
     case .overloaded(let message, let retryAfter): self.init(.unavailable, message, retryAfter: retryAfter)
     case .broken(let detail): self.init(.internal, Self.defect, diagnosis: detail)

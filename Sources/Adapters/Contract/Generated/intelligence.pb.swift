@@ -76,6 +76,16 @@ package nonisolated struct Opentier_Intelligence_V1_Caller: Sendable {
   /// Clears the value of `sessionID`. Subsequent reads from it will return its default value.
   package mutating func clearSessionID() {self._sessionID = nil}
 
+  /// What the call was admitted with; not set for one that is not metered.
+  package var usage: Opentier_Intelligence_V1_UsageTicket {
+    get {_usage ?? Opentier_Intelligence_V1_UsageTicket()}
+    set {_usage = newValue}
+  }
+  /// Returns true if `usage` has been explicitly set.
+  package var hasUsage: Bool {self._usage != nil}
+  /// Clears the value of `usage`. Subsequent reads from it will return its default value.
+  package mutating func clearUsage() {self._usage = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -84,6 +94,52 @@ package nonisolated struct Opentier_Intelligence_V1_Caller: Sendable {
   fileprivate var _organizationID: String? = nil
   fileprivate var _role: Opentier_V1_UserRole? = nil
   fileprivate var _sessionID: String? = nil
+  fileprivate var _usage: Opentier_Intelligence_V1_UsageTicket? = nil
+}
+
+/// The reservation of a call, which is settled by whoever does the work.
+package nonisolated struct Opentier_Intelligence_V1_UsageTicket: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The call's id.
+  package var callID: String {
+    get {_callID ?? String()}
+    set {_callID = newValue}
+  }
+  /// Returns true if `callID` has been explicitly set.
+  package var hasCallID: Bool {self._callID != nil}
+  /// Clears the value of `callID`. Subsequent reads from it will return its default value.
+  package mutating func clearCallID() {self._callID = nil}
+
+  /// The API key that it shows.
+  package var apiKeyID: String {
+    get {_apiKeyID ?? String()}
+    set {_apiKeyID = newValue}
+  }
+  /// Returns true if `apiKeyID` has been explicitly set.
+  package var hasApiKeyID: Bool {self._apiKeyID != nil}
+  /// Clears the value of `apiKeyID`. Subsequent reads from it will return its default value.
+  package mutating func clearApiKeyID() {self._apiKeyID = nil}
+
+  /// When it began.
+  package var startedAt: SwiftProtobuf.Google_Protobuf_Timestamp {
+    get {_startedAt ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+    set {_startedAt = newValue}
+  }
+  /// Returns true if `startedAt` has been explicitly set.
+  package var hasStartedAt: Bool {self._startedAt != nil}
+  /// Clears the value of `startedAt`. Subsequent reads from it will return its default value.
+  package mutating func clearStartedAt() {self._startedAt = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _callID: String? = nil
+  fileprivate var _apiKeyID: String? = nil
+  fileprivate var _startedAt: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
 }
 
 /// A question.
@@ -457,9 +513,21 @@ package nonisolated struct Opentier_Intelligence_V1_EmbedRequest: Sendable {
   /// 1 to 256 texts; of each the model reads the beginning, as much as it can.
   package var texts: [String] = []
 
+  /// Who asks.
+  package var caller: Opentier_Intelligence_V1_Caller {
+    get {_caller ?? Opentier_Intelligence_V1_Caller()}
+    set {_caller = newValue}
+  }
+  /// Returns true if `caller` has been explicitly set.
+  package var hasCaller: Bool {self._caller != nil}
+  /// Clears the value of `caller`. Subsequent reads from it will return its default value.
+  package mutating func clearCaller() {self._caller = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
+
+  fileprivate var _caller: Opentier_Intelligence_V1_Caller? = nil
 }
 
 /// Nothing: all models are meant.
@@ -492,11 +560,22 @@ package nonisolated struct Opentier_Intelligence_V1_ListModelsResponse: Sendable
   /// Clears the value of `embeddingModel`. Subsequent reads from it will return its default value.
   package mutating func clearEmbeddingModel() {self._embeddingModel = nil}
 
+  /// The name of the model that is asked where none is named.
+  package var defaultName: String {
+    get {_defaultName ?? String()}
+    set {_defaultName = newValue}
+  }
+  /// Returns true if `defaultName` has been explicitly set.
+  package var hasDefaultName: Bool {self._defaultName != nil}
+  /// Clears the value of `defaultName`. Subsequent reads from it will return its default value.
+  package mutating func clearDefaultName() {self._defaultName = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _embeddingModel: Opentier_Intelligence_V1_ListedEmbeddingModel? = nil
+  fileprivate var _defaultName: String? = nil
 }
 
 /// A language model.
@@ -525,12 +604,34 @@ package nonisolated struct Opentier_Intelligence_V1_ListedModel: Sendable {
   /// Clears the value of `takesDialogues`. Subsequent reads from it will return its default value.
   package mutating func clearTakesDialogues() {self._takesDialogues = nil}
 
+  /// What a million tokens that go in cost, in millionths of the currency; not set where its tokens cost nothing.
+  package var promptPrice: Int64 {
+    get {_promptPrice ?? 0}
+    set {_promptPrice = newValue}
+  }
+  /// Returns true if `promptPrice` has been explicitly set.
+  package var hasPromptPrice: Bool {self._promptPrice != nil}
+  /// Clears the value of `promptPrice`. Subsequent reads from it will return its default value.
+  package mutating func clearPromptPrice() {self._promptPrice = nil}
+
+  /// What a million tokens that come out cost.
+  package var completionPrice: Int64 {
+    get {_completionPrice ?? 0}
+    set {_completionPrice = newValue}
+  }
+  /// Returns true if `completionPrice` has been explicitly set.
+  package var hasCompletionPrice: Bool {self._completionPrice != nil}
+  /// Clears the value of `completionPrice`. Subsequent reads from it will return its default value.
+  package mutating func clearCompletionPrice() {self._completionPrice = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _name: String? = nil
   fileprivate var _takesDialogues: Bool? = nil
+  fileprivate var _promptPrice: Int64? = nil
+  fileprivate var _completionPrice: Int64? = nil
 }
 
 /// An embedding model.
@@ -1273,7 +1374,7 @@ fileprivate nonisolated let _protobuf_package = "opentier.intelligence.v1"
 
 nonisolated extension Opentier_Intelligence_V1_Caller: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Caller"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}user_id\0\u{3}organization_id\0\u{1}role\0\u{3}session_id\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}user_id\0\u{3}organization_id\0\u{1}role\0\u{3}session_id\0\u{1}usage\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1285,6 +1386,7 @@ nonisolated extension Opentier_Intelligence_V1_Caller: SwiftProtobuf.Message, Sw
       case 2: try { try decoder.decodeSingularStringField(value: &self._organizationID) }()
       case 3: try { try decoder.decodeSingularEnumField(value: &self._role) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self._sessionID) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._usage) }()
       default: break
       }
     }
@@ -1307,6 +1409,9 @@ nonisolated extension Opentier_Intelligence_V1_Caller: SwiftProtobuf.Message, Sw
     try { if let v = self._sessionID {
       try visitor.visitSingularStringField(value: v, fieldNumber: 4)
     } }()
+    try { if let v = self._usage {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1315,6 +1420,51 @@ nonisolated extension Opentier_Intelligence_V1_Caller: SwiftProtobuf.Message, Sw
     if lhs._organizationID != rhs._organizationID {return false}
     if lhs._role != rhs._role {return false}
     if lhs._sessionID != rhs._sessionID {return false}
+    if lhs._usage != rhs._usage {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_UsageTicket: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".UsageTicket"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}call_id\0\u{3}api_key_id\0\u{3}started_at\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._callID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._apiKeyID) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._startedAt) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._callID {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._apiKeyID {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._startedAt {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_UsageTicket, rhs: Opentier_Intelligence_V1_UsageTicket) -> Bool {
+    if lhs._callID != rhs._callID {return false}
+    if lhs._apiKeyID != rhs._apiKeyID {return false}
+    if lhs._startedAt != rhs._startedAt {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1871,7 +2021,7 @@ nonisolated extension Opentier_Intelligence_V1_FindSimilarResponse: SwiftProtobu
 
 nonisolated extension Opentier_Intelligence_V1_EmbedRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".EmbedRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}texts\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}texts\0\u{1}caller\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1880,20 +2030,29 @@ nonisolated extension Opentier_Intelligence_V1_EmbedRequest: SwiftProtobuf.Messa
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedStringField(value: &self.texts) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._caller) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.texts.isEmpty {
       try visitor.visitRepeatedStringField(value: self.texts, fieldNumber: 1)
     }
+    try { if let v = self._caller {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Opentier_Intelligence_V1_EmbedRequest, rhs: Opentier_Intelligence_V1_EmbedRequest) -> Bool {
     if lhs.texts != rhs.texts {return false}
+    if lhs._caller != rhs._caller {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1920,7 +2079,7 @@ nonisolated extension Opentier_Intelligence_V1_ListModelsRequest: SwiftProtobuf.
 
 nonisolated extension Opentier_Intelligence_V1_ListModelsResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ListModelsResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}models\0\u{3}embedding_model\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}models\0\u{3}embedding_model\0\u{3}default_name\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1930,6 +2089,7 @@ nonisolated extension Opentier_Intelligence_V1_ListModelsResponse: SwiftProtobuf
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.models) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._embeddingModel) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self._defaultName) }()
       default: break
       }
     }
@@ -1946,12 +2106,16 @@ nonisolated extension Opentier_Intelligence_V1_ListModelsResponse: SwiftProtobuf
     try { if let v = self._embeddingModel {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
+    try { if let v = self._defaultName {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Opentier_Intelligence_V1_ListModelsResponse, rhs: Opentier_Intelligence_V1_ListModelsResponse) -> Bool {
     if lhs.models != rhs.models {return false}
     if lhs._embeddingModel != rhs._embeddingModel {return false}
+    if lhs._defaultName != rhs._defaultName {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1959,7 +2123,7 @@ nonisolated extension Opentier_Intelligence_V1_ListModelsResponse: SwiftProtobuf
 
 nonisolated extension Opentier_Intelligence_V1_ListedModel: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ListedModel"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}takes_dialogues\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}takes_dialogues\0\u{3}prompt_price\0\u{3}completion_price\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1969,6 +2133,8 @@ nonisolated extension Opentier_Intelligence_V1_ListedModel: SwiftProtobuf.Messag
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self._name) }()
       case 2: try { try decoder.decodeSingularBoolField(value: &self._takesDialogues) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self._promptPrice) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self._completionPrice) }()
       default: break
       }
     }
@@ -1985,12 +2151,20 @@ nonisolated extension Opentier_Intelligence_V1_ListedModel: SwiftProtobuf.Messag
     try { if let v = self._takesDialogues {
       try visitor.visitSingularBoolField(value: v, fieldNumber: 2)
     } }()
+    try { if let v = self._promptPrice {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._completionPrice {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 4)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Opentier_Intelligence_V1_ListedModel, rhs: Opentier_Intelligence_V1_ListedModel) -> Bool {
     if lhs._name != rhs._name {return false}
     if lhs._takesDialogues != rhs._takesDialogues {return false}
+    if lhs._promptPrice != rhs._promptPrice {return false}
+    if lhs._completionPrice != rhs._completionPrice {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

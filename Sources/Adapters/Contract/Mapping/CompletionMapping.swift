@@ -226,8 +226,13 @@ extension Opentier_Intelligence_V1_ListModelsResponse {
       var message = Opentier_Intelligence_V1_ListedModel()
       message.name = model.name
       message.takesDialogues = model.takesDialogues
+      if let price = model.price {
+        message.promptPrice = Int64(clamping: price.prompt)
+        message.completionPrice = Int64(clamping: price.completion)
+      }
       return message
     }
+    if let name = catalog.defaultName { defaultName = name }
     if let embedding = catalog.embedding {
       embeddingModel.name = embedding.name
       embeddingModel.dimensions = UInt32(count: embedding.dimensions)
@@ -240,10 +245,16 @@ extension ModelCatalog {
   /// Reads the models.
   package init(_ response: Opentier_Intelligence_V1_ListModelsResponse) {
     self.init(
-      models: response.models.map { ModelCatalog.Model(name: $0.name, takesDialogues: $0.takesDialogues) },
+      models: response.models.map { model in
+        ModelCatalog.Model(
+          name: model.name, takesDialogues: model.takesDialogues,
+          price: model.hasPromptPrice || model.hasCompletionPrice
+            ? TokenPrice(prompt: Int(model.promptPrice), completion: Int(model.completionPrice)) : nil)
+      },
       embedding: response.hasEmbeddingModel
         ? EmbeddingModel(
           name: response.embeddingModel.name, dimensions: Int(response.embeddingModel.dimensions),
-          maximumTokens: Int(response.embeddingModel.maximumTokens)) : nil)
+          maximumTokens: Int(response.embeddingModel.maximumTokens)) : nil,
+      defaultName: response.hasDefaultName ? response.defaultName : nil)
   }
 }

@@ -35,8 +35,9 @@ package struct IntelligenceService: Opentier_Intelligence_V1_IntelligenceService
     try admit()
     let caller = try Principal(request.caller)
     let command = try StreamChat.Command(request.request)
+    let usage = try UsageTicket(request.caller)
     try await Self.answer { emit async throws(UseCaseFailure) in
-      try await intelligence.chat(command, caller, emit: emit)
+      try await intelligence.chat(command, caller, usage: usage, emit: emit)
     } write: { event in
       var message = Opentier_Intelligence_V1_StreamChatResponse()
       message.response = Opentier_V1_StreamChatResponse(event)
@@ -51,8 +52,9 @@ package struct IntelligenceService: Opentier_Intelligence_V1_IntelligenceService
     try admit()
     let caller = try Principal(request.caller)
     let command = try RegenerateMessage.Command(request.request)
+    let usage = try UsageTicket(request.caller)
     try await Self.answer { emit async throws(UseCaseFailure) in
-      try await intelligence.regenerate(command, caller, emit: emit)
+      try await intelligence.regenerate(command, caller, usage: usage, emit: emit)
     } write: { event in
       var message = Opentier_Intelligence_V1_RegenerateMessageResponse()
       message.response = Opentier_V1_StreamChatResponse(event)
@@ -115,7 +117,7 @@ package struct IntelligenceService: Opentier_Intelligence_V1_IntelligenceService
     request: Opentier_Intelligence_V1_EmbedRequest, context: ServerContext
   ) async throws -> Opentier_Intelligence_V1_EmbedResponse {
     try admit()
-    let answer = try await Self.rethrowing { try await intelligence.embed(request.texts) }
+    let answer = try await Self.rethrowing { try await intelligence.embed(request.texts, Principal(request.caller)) }
     return Opentier_Intelligence_V1_EmbedResponse(answer)
   }
 
@@ -135,7 +137,8 @@ package struct IntelligenceService: Opentier_Intelligence_V1_IntelligenceService
     let caller = try Principal(request.caller)
     let command = try CompleteDialogue.Command(request)
     try await Self.rethrowing {
-      try await intelligence.complete(command, caller) { event throws(UseCaseFailure) in
+      try await intelligence.complete(command, caller, usage: UsageTicket(request.caller)) {
+        event throws(UseCaseFailure) in
         do { try await response.write(Opentier_Intelligence_V1_CompleteResponse(event)) } catch { throw .cancelled }
       }
     }

@@ -52,7 +52,7 @@ struct OpenAIAPI: Sendable {
       case .embeddings:
         let request = try OpenAIRequestReading.read(
           EmbeddingsRequest.self, from: try await body(of: head, &reader))
-        return try await Responder.withCaller(of: context) { try await embed(request) }
+        return try await Responder.withCaller(of: context) { try await embed(request, context) }
       case .chatCompletions, .completions:
         throw ContractError(.internal, "a completion is not answered here")
       }
@@ -75,7 +75,8 @@ struct OpenAIAPI: Sendable {
     ])
   }
 
-  private func embed(_ request: EmbeddingsRequest) async throws -> Answer {
+  private func embed(_ request: EmbeddingsRequest, _ context: CallContext) async throws -> Answer {
+    guard let caller = context.principal else { throw ContractError(.unauthenticated, "sign in first") }
     let (texts, isBase64) = (try request.texts(), try request.isBase64())
     guard let model = try await intelligence.models().embedding, model.name == request.model else {
       throw OpenAIError.noSuchModel(request.model)
@@ -88,7 +89,7 @@ struct OpenAIAPI: Sendable {
     var tokens = 0
     for start in stride(from: 0, to: texts.count, by: EmbedTexts.maximumTexts) {
       let part = Array(texts[start..<min(start + EmbedTexts.maximumTexts, texts.count)])
-      let answer = try await intelligence.embed(part)
+      let answer = try await intelligence.embed(part, caller)
       tokens += answer.tokens
       for vector in answer.vectors {
         data.append(

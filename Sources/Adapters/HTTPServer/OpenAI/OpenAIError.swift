@@ -1,4 +1,5 @@
 import Contract
+import Domain
 import FoundationEssentials
 import HTTPTypes
 import JSONValues
@@ -18,6 +19,9 @@ struct OpenAIError: Error, Equatable {
   var code: String?
   /// After how many seconds to try again.
   var retryAfter: Int?
+  /// Whether clients may try again by themselves, where the status does not say enough: a quota that is used up today is
+  /// used up in a second.
+  var isWorthRetrying = true
   /// What only the log may know.
   var diagnosis: String?
 
@@ -61,6 +65,9 @@ struct OpenAIError: Error, Equatable {
     case .unauthenticated: (type, code) = (Self.requestError, "invalid_api_key")
     case .permissionDenied: (type, code) = (Self.requestError, "insufficient_permissions")
     case .notFound: (type, code) = (Self.requestError, "not_found")
+    case .resourceExhausted where error.limit.map { !$0.isRate } ?? false:
+      (type, code) = ("insufficient_quota", "insufficient_quota")
+      isWorthRetrying = false
     case .resourceExhausted:
       (type, code) = ("rate_limit_error", "rate_limit_exceeded")
       retryAfter = 1
@@ -94,6 +101,8 @@ struct OpenAIError: Error, Equatable {
     var answer = Answer(openAI: json, HTTPResponse.Status(code: status))
     if status == 401 { answer.headers[.wwwAuthenticate] = "Bearer" }
     if let retryAfter { answer.headers[.retryAfter] = String(retryAfter) }
+    // openai-python and openai-node: `_should_retry`, `shouldRetry`.
+    if !isWorthRetrying { answer.headers[.shouldRetry] = "false" }
     answer.diagnosis = diagnosis
     return answer
   }

@@ -11,6 +11,7 @@ extension HTTPField.Name {
   static let accelBuffering = Self("x-accel-buffering")!
   static let acceptPost = Self("accept-post")!
   static let forwardedProto = Self("x-forwarded-proto")!
+  static let shouldRetry = Self("x-should-retry")!
   static let lastEventID = Self("last-event-id")!
 
   // The Connect protocol reference.

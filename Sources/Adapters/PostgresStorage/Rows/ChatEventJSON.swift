@@ -81,6 +81,7 @@ extension ChatEventJSON.Failed {
     case .alreadyExists(let words): self.init(kind: "alreadyExists", message: words)
     case .precondition(let words): self.init(kind: "precondition", message: words)
     case .exhausted(let words): self.init(kind: "exhausted", message: words)
+    case .limited(let refusal): self.init(kind: "exhausted", message: refusal.words)
     // When to try again was true when it was said.
     case .unavailable(let words), .overloaded(let words, _): self.init(kind: "unavailable", message: words)
     case .broken(let detail): self.init(kind: "broken", message: detail)

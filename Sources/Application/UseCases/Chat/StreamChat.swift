@@ -47,6 +47,12 @@ package struct StreamChat: Sendable {
   package func callAsFunction(
     _ command: Command, _ caller: Principal, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
+    try await self(command, caller, meter: nil, emit: emit)
+  }
+
+  func callAsFunction(
+    _ command: Command, _ caller: Principal, meter: UsageMeter?, emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure) {
     let text = command.message.trimmingWhitespace()
     guard !text.isEmpty else { throw .invalid("message must not be empty") }
     guard text.count <= Command.maximumLength else {
@@ -59,7 +65,8 @@ package struct StreamChat: Sendable {
     }
     let model = try write.model(named: command.model)
     let questionID: MessageID = makeID()
-    try await write.opening(isResumable: command.isResumable, caller, emit: emit) { reply throws(UseCaseFailure) in
+    try await write.opening(isResumable: command.isResumable, caller, meter: meter, emit: emit) {
+      reply throws(UseCaseFailure) in
       let (conversationID, history) = try await place(command, title: text, caller)
       let question = ChatMessage(
         id: questionID, conversationID: conversationID, parentID: history.last?.id, role: .user, content: text,
@@ -131,6 +138,12 @@ package struct RegenerateMessage: Sendable {
   package func callAsFunction(
     _ command: Command, _ caller: Principal, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
+    try await self(command, caller, meter: nil, emit: emit)
+  }
+
+  func callAsFunction(
+    _ command: Command, _ caller: Principal, meter: UsageMeter?, emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure) {
     let model = try write.model(named: command.model)
     let messages = try await storing("conversation") { () async throws(StorageFailure) in
       try await conversations.messages(of: command.conversationID, owner: caller.owner)
@@ -140,7 +153,8 @@ package struct RegenerateMessage: Sendable {
     guard reply.role == .assistant, let question = path.dropLast().last, question.role == .user else {
       throw .precondition("only a reply to a question can be written again")
     }
-    try await write.opening(isResumable: command.isResumable, caller, emit: emit) { reply throws(UseCaseFailure) in
+    try await write.opening(isResumable: command.isResumable, caller, meter: meter, emit: emit) {
+      reply throws(UseCaseFailure) in
       WriteReply.Order(
         reply: reply, question: question, history: Array(path.dropLast(2)), model: model, asOf: nil,
         filters: SearchFilters())

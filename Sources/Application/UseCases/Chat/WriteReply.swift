@@ -45,6 +45,8 @@ package struct WriteReply: Sendable {
     let model: any LanguageModel
     let asOf: Date?
     let filters: SearchFilters
+    /// Settles what it uses; `nil` for a reply that is not metered.
+    var meter: UsageMeter?
 
     /// What passages are looked for with.
     var grounded: GroundQuestion.Question {
@@ -65,19 +67,22 @@ package struct WriteReply: Sendable {
   ///
   /// - Parameter prepare: stores what comes before the reply; when it throws there is no reply.
   func opening(
-    isResumable: Bool, _ caller: Principal, emit: @escaping ChatEmitter,
+    isResumable: Bool, _ caller: Principal, meter: UsageMeter?, emit: @escaping ChatEmitter,
     prepare: (LoggedReply) async throws(UseCaseFailure) -> Order
   ) async throws(UseCaseFailure) {
     let reply = LoggedReply(id: makeID(), owner: caller.owner, isResumable: isResumable)
     try await desk.open(reply)
-    let order: Order
+    var order: Order
     do throws(UseCaseFailure) { order = try await prepare(reply) } catch {
       await desk.close(reply)
       throw error
     }
+    order.meter = meter
+    // From here on `write` finishes it: a resumable reply goes on without its reader.
+    meter?.take()
     if isResumable {
       // The desk closes it, when it has been written.
-      try await desk.start(reply) { record throws(UseCaseFailure) in
+      try await desk.start(reply) { [order] record throws(UseCaseFailure) in
         try await write(order, caller, emit: record)
       }
       return try await follow(reply.id, of: caller.owner, after: 0, emit: emit)
@@ -94,7 +99,8 @@ package struct WriteReply: Sendable {
     _ order: Order, _ caller: Principal, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
     let (question, model) = (order.question, order.model)
-    let draft = ReplyDraft(id: order.reply.id, question: question, model: model.name, owner: caller.owner)
+    let draft = ReplyDraft(
+      id: order.reply.id, question: question, model: model.name, owner: caller.owner, meter: order.meter)
     // An unstructured task, so that the reply can be cancelled by id as well as by its reader's leaving.
     let work = Task { () -> Result<ReplyEnd, UseCaseFailure> in
       do throws(UseCaseFailure) {
@@ -117,7 +123,16 @@ package struct WriteReply: Sendable {
     } onCancel: {
       work.cancel()
     }
-    try await finish(draft, result, wasCancelledByID: work.isCancelled && !Task.isCancelled, emit: emit)
+    let isTold: Result<Void, UseCaseFailure>
+    do throws(UseCaseFailure) {
+      isTold = .success(
+        try await finish(draft, result, wasCancelledByID: work.isCancelled && !Task.isCancelled, emit: emit))
+    } catch {
+      isTold = .failure(error)
+    }
+    // The reader has the last event, or has gone: only the end of the stream waits, so that what it held is free then.
+    await order.meter?.finish()
+    try isTold.get()
   }
 
   private func generate(
@@ -125,9 +140,11 @@ package struct WriteReply: Sendable {
   ) async throws(UseCaseFailure) -> ReplyEnd {
     let messages = ground.dialogue(order.grounded, on: found)
     draft.setPrompt(messages.map(\.content).joined(separator: "\n"))
-    let request = ModelRequest(
+    var request = ModelRequest(
       messages: messages, question: ground.standalone(order.grounded), sources: found.sources,
       maximumTokens: settings.replyTokens)
+    request.answering = order.meter?.answering
+    request.answering?.note(order.model.name)
     let limit = limit(of: order.reply)
     do throws(ModelFailure) {
       return try await order.model.reply(to: request) { part throws(ModelFailure) in
@@ -170,6 +187,7 @@ package struct WriteReply: Sendable {
     let used =
       usage
       ?? TokenUsage(promptTokens: counter.count(content.prompt), completionTokens: counter.count(content.text))
+    draft.meter?.note(used, as: UsageOutcome(reason), hasSpoken: !content.text.isEmpty)
     let message = ChatMessage(
       id: draft.id, conversationID: draft.question.conversationID, parentID: draft.question.id, role: .assistant,
       content: content.text, sources: content.sources, citations: citations, model: draft.model, finishReason: reason,
@@ -208,9 +226,11 @@ private final class ReplyDraft: Sendable {
   let question: ChatMessage
   let model: String
   let owner: Owner
+  let meter: UsageMeter?
   private let state = Mutex(Content())
 
-  init(id: MessageID, question: ChatMessage, model: String, owner: Owner) {
+  init(id: MessageID, question: ChatMessage, model: String, owner: Owner, meter: UsageMeter?) {
+    self.meter = meter
     self.id = id
     self.question = question
     self.model = model
@@ -233,6 +253,17 @@ private final class ReplyDraft: Sendable {
       content.parts += 1
       content.text += part
       return true
+    }
+  }
+}
+
+extension UsageOutcome {
+  /// How a call ended whose reply ended so.
+  init(_ reason: FinishReason) {
+    switch reason {
+    case .stop, .length: self = .completed
+    case .cancelled: self = .cancelled
+    case .failed: self = .failed
     }
   }
 }

@@ -55,6 +55,12 @@ package struct CompleteDialogue: Sendable {
   package func callAsFunction(
     _ command: Command, _ caller: Principal, emit: @escaping CompletionEmitter
   ) async throws(UseCaseFailure) {
+    try await self(command, caller, meter: nil, emit: emit)
+  }
+
+  func callAsFunction(
+    _ command: Command, _ caller: Principal, meter: UsageMeter?, emit: @escaping CompletionEmitter
+  ) async throws(UseCaseFailure) {
     let isGrounded = command.model.hasPrefix(Self.groundedPrefix)
     let name = isGrounded ? String(command.model.dropFirst(Self.groundedPrefix.count)) : command.model
     guard !name.isEmpty, let model = models.model(named: name) else {
@@ -64,9 +70,10 @@ package struct CompleteDialogue: Sendable {
     guard command.messages.count <= Self.maximumMessages else {
       throw .invalid("messages must be at most \(Self.maximumMessages)")
     }
-    let request = isGrounded ? try await grounded(command, caller, emit) : Self.plain(command)
+    var request = isGrounded ? try await grounded(command, caller, emit) : Self.plain(command)
     if let reason = model.unsupported(in: request) { throw .invalid(reason) }
-    try await generate(request, by: model, emit)
+    request.answering = meter?.answering
+    try await generate(request, by: model, meter, emit)
   }
 
   private static func plain(_ command: Command) -> ModelRequest {
@@ -109,10 +116,12 @@ package struct CompleteDialogue: Sendable {
   }
 
   private func generate(
-    _ request: ModelRequest, by model: any LanguageModel, _ emit: @escaping CompletionEmitter
+    _ request: ModelRequest, by model: any LanguageModel, _ meter: UsageMeter?, _ emit: @escaping CompletionEmitter
   ) async throws(UseCaseFailure) {
     let reply = Mutex((text: "", isFull: false))
+    let prompt = request.prompt?.text ?? request.messages.map(\.content).joined(separator: "\n")
     var end: ReplyEnd
+    request.answering?.note(model.name)
     do throws(ModelFailure) {
       end = try await model.reply(to: request) { part throws(ModelFailure) in
         let isTaken = reply.withLock { reply in
@@ -124,13 +133,19 @@ package struct CompleteDialogue: Sendable {
         do { try await emit(.delta(part)) } catch { throw .cancelled }
       }
     } catch {
-      guard reply.withLock({ $0.isFull }) else { throw UseCaseFailure(error) }
+      guard reply.withLock({ $0.isFull }) else {
+        let said = reply.withLock { $0.text }
+        meter?.note(
+          TokenUsage(promptTokens: counter.count(prompt), completionTokens: counter.count(said)),
+          as: error == .cancelled ? .cancelled : .failed, hasSpoken: !said.isEmpty)
+        throw UseCaseFailure(error)
+      }
       end = ReplyEnd(finishReason: .length, usage: nil)
     }
     let text = reply.withLock { $0.text }
-    let prompt = request.prompt?.text ?? request.messages.map(\.content).joined(separator: "\n")
     let usage =
       end.usage ?? TokenUsage(promptTokens: counter.count(prompt), completionTokens: counter.count(text))
+    meter?.note(usage, as: .completed, hasSpoken: !text.isEmpty)
     try await emit(
       .completed(
         CompletionEnd(

@@ -8,9 +8,12 @@ package struct ModelCatalog: Hashable, Sendable {
     package let name: String
     /// Whether it goes on with a dialogue as it is, without passages.
     package let takesDialogues: Bool
+    /// What its tokens cost, of a name that leads to several models the most; `nil` where they cost nothing.
+    package let price: TokenPrice?
 
     /// Makes an entry.
-    package init(name: String, takesDialogues: Bool) {
+    package init(name: String, takesDialogues: Bool, price: TokenPrice? = nil) {
+      self.price = price
       self.name = name
       self.takesDialogues = takesDialogues
     }
@@ -20,9 +23,12 @@ package struct ModelCatalog: Hashable, Sendable {
   package let models: [Model]
   /// The model that passages are embedded with; `nil` while there is none.
   package let embedding: EmbeddingModel?
+  /// The name of the model that is asked where none is named; `nil` where that is not known.
+  package let defaultName: String?
 
   /// Makes a catalog.
-  package init(models: [Model], embedding: EmbeddingModel?) {
+  package init(models: [Model], embedding: EmbeddingModel?, defaultName: String? = nil) {
+    self.defaultName = defaultName
     self.models = models
     self.embedding = embedding
   }
@@ -32,6 +38,7 @@ package struct ModelCatalog: Hashable, Sendable {
 package struct ListModels: Sendable {
   let models: LanguageModelRegistry
   let embedder: CurrentEmbedder
+  let prices: PriceList
 
   /// The models of now.
   package func callAsFunction() -> ModelCatalog {
@@ -41,7 +48,8 @@ package struct ListModels: Sendable {
     return ModelCatalog(
       models: models.names.map { name in
         ModelCatalog.Model(
-          name: name, takesDialogues: models.model(named: name)?.unsupported(in: plain) == nil)
-      }, embedding: embedder()?.model)
+          name: name, takesDialogues: models.model(named: name)?.unsupported(in: plain) == nil,
+          price: prices.highest(of: name))
+      }, embedding: embedder()?.model, defaultName: models.defaultName)
   }
 }

@@ -159,7 +159,8 @@ package struct ModelRoute: LanguageModel {
     let progress = Mutex((hasBegun: false, readerFailed: false))
     do throws(ModelFailure) {
       let end = try await target.slots.run { () async throws(ModelFailure) in
-        try await target.model.reply(to: request) { text throws(ModelFailure) in
+        request.answering?.note(target.model.name)
+        return try await target.model.reply(to: request) { text throws(ModelFailure) in
           progress.withLock { $0.hasBegun = true }
           do throws(ModelFailure) { try await emit(text) } catch {
             progress.withLock { $0.readerFailed = true }

@@ -25,7 +25,7 @@ struct WireWorld: Sendable {
         memories: storage.memories,
         submissions: storage.submissions, documents: storage.documents, jobQueue: storage.jobQueue,
         jobs: storage.jobs, collections: storage.collections, passages: storage.passages, replies: replies,
-        outbox: storage.outbox,
+        outbox: storage.outbox, usage: storage.usage, budgets: storage.budgets,
         models: LanguageModelRegistry(models: [model], defaultName: model.name),
         embedders: Embedders(wanted: "none", [:]),
         embeddingModels: storage.embeddingModels,

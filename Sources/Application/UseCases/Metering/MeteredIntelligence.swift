@@ -1,0 +1,243 @@
+package import Domain
+package import FoundationEssentials
+import Synchronization
+
+/// Admits calls to the intelligence, by quotas, rates and budgets: a call that is refused never gets there.
+///
+/// Around the port, so that all wires and both ways of running the halves are governed alike. A call that is admitted takes
+/// its reservation with it; whoever does the work settles it. Embedding is settled here, since its answer says what it
+/// used, and a search only counts as a request.
+package struct MeteredIntelligence: Intelligence {
+  /// Limits and sizes that configuration decides.
+  package struct Settings: Hashable, Sendable {
+    /// The limits.
+    package var limits = UsageLimits()
+    /// What happens at which share of a budget.
+    package var rules = BudgetRules()
+    /// The tokens that are reserved for a reply whose length nobody limits.
+    package var replyTokens = 1_024
+    /// The tokens that are reserved for a picture.
+    package var imageTokens = 1_000
+    /// The tokens of passages and history that are reserved for an answer that rests on passages.
+    package var contextTokens = 4_000
+    /// For how long the models' prices are remembered, in seconds.
+    package var priceLifetime: TimeInterval = 30
+
+    /// The standard sizes, and no limits.
+    package init() {}
+  }
+
+  private let intelligence: any Intelligence
+  private let ledger: any UsageLedger
+  private let settlements: UsageSettlements
+  private let settings: Settings
+  private let makeID: IDGenerator
+  private let clock: WallClock
+  private let catalog = RememberedCatalog()
+
+  /// Governs the calls to an intelligence.
+  package init(
+    _ intelligence: any Intelligence, ledger: any UsageLedger, settlements: UsageSettlements, settings: Settings,
+    makeID: IDGenerator, clock: WallClock
+  ) {
+    self.intelligence = intelligence
+    self.ledger = ledger
+    self.settlements = settlements
+    self.settings = settings
+    self.makeID = makeID
+    self.clock = clock
+  }
+
+  package func chat(
+    _ command: StreamChat.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure) {
+    let estimate = TokenUsage(
+      promptTokens: Self.count(command.message) + settings.contextTokens, completionTokens: settings.replyTokens)
+    try await metered(.chat, command.model, estimate, caller, emit) { ticket, emit throws(UseCaseFailure) in
+      try await intelligence.chat(command, caller, usage: ticket, emit: emit)
+    }
+  }
+
+  package func regenerate(
+    _ command: RegenerateMessage.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure) {
+    let estimate = TokenUsage(promptTokens: settings.contextTokens, completionTokens: settings.replyTokens)
+    try await metered(.chat, command.model, estimate, caller, emit) { ticket, emit throws(UseCaseFailure) in
+      try await intelligence.regenerate(command, caller, usage: ticket, emit: emit)
+    }
+  }
+
+  package func complete(
+    _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping CompletionEmitter
+  ) async throws(UseCaseFailure) {
+    let isGrounded = command.model.hasPrefix(CompleteDialogue.groundedPrefix)
+    let name = isGrounded ? String(command.model.dropFirst(CompleteDialogue.groundedPrefix.count)) : command.model
+    let texts = command.messages.map(\.content) + [command.prompt?.text ?? "", command.prompt?.suffix ?? ""]
+    let images = command.messages.reduce(0) { $0 + $1.images.count }
+    let estimate = TokenUsage(
+      promptTokens: texts.reduce(0) { $0 + Self.count($1) } + images * settings.imageTokens
+        + (isGrounded ? settings.contextTokens : 0),
+      completionTokens: command.maximumTokens ?? settings.replyTokens)
+    try await metered(.completion, name, estimate, caller, emit) { ticket, emit throws(UseCaseFailure) in
+      try await intelligence.complete(command, caller, usage: ticket, emit: emit)
+    }
+  }
+
+  package func embed(_ texts: [String], _ caller: Principal) async throws(UseCaseFailure) -> EmbedTexts.Answer {
+    let tokens = texts.reduce(0) { $0 + Self.count($1) }
+    let call = call(.embedding, nil, tokens: tokens, cost: 0, caller)
+    try await admit(call)
+    let answer: EmbedTexts.Answer
+    do throws(UseCaseFailure) { answer = try await intelligence.embed(texts, caller) } catch {
+      await settlements.release(call.id, of: call.owner)
+      throw error
+    }
+    await settlements.settle(
+      UsageRecord(
+        id: call.id, owner: call.owner, apiKeyID: call.apiKeyID, kind: .embedding, model: answer.model,
+        usage: TokenUsage(promptTokens: answer.tokens, completionTokens: 0), cost: 0, outcome: .completed,
+        startedAt: call.startedAt))
+    return answer
+  }
+
+  package func search(
+    _ query: SearchKnowledge.Query, _ caller: Principal
+  ) async throws(UseCaseFailure) -> [SearchHit] {
+    try await admit(call(.search, nil, tokens: 0, cost: 0, caller))
+    return try await intelligence.search(query, caller)
+  }
+
+  // What uses nothing
+
+  package func resume(
+    _ command: ResumeChat.Command, _ caller: Principal, emit: @escaping ChatEmitter
+  ) async throws(UseCaseFailure) {
+    try await intelligence.resume(command, caller, emit: emit)
+  }
+
+  package func cancel(_ reply: MessageID, _ caller: Principal) async throws(UseCaseFailure) {
+    try await intelligence.cancel(reply, caller)
+  }
+
+  package func models() async throws(UseCaseFailure) -> ModelCatalog { try await intelligence.models() }
+
+  package func similar(
+    to submission: SubmissionID, _ caller: Principal
+  ) async throws(UseCaseFailure) -> SimilarityReport {
+    try await intelligence.similar(to: submission, caller)
+  }
+
+  package func wakeWorkers() async { await intelligence.wakeWorkers() }
+
+  // Admission
+
+  /// The tokens of a text as far as they can be told without the model: four bytes each, rounded up.
+  private static func count(_ text: String) -> Int { (text.utf8.count + 3) / 4 }
+
+  private func call(
+    _ kind: UsageKind, _ model: String?, tokens: Int, cost: Int, _ caller: Principal
+  ) -> MeteredCall {
+    let now = Date(microseconds: clock.now().microseconds)
+    return MeteredCall(
+      id: makeID(), owner: caller.owner, apiKeyID: caller.apiKey?.id, isExemptFromFirstDay: caller.role == .admin,
+      kind: kind, model: model, tokens: tokens, cost: cost, startedAt: now, expiresAt: settlements.expiry(at: now))
+  }
+
+  private func admit(_ call: MeteredCall) async throws(UseCaseFailure) {
+    let refusal = try await storing("quota") { () async throws(StorageFailure) in
+      try await ledger.reserve(call, limits: settings.limits, rules: settings.rules)
+    }
+    if let refusal { throw .limited(refusal) }
+  }
+
+  /// Admits a call, and has it done with its ticket.
+  ///
+  /// The reservation is given back when the other half cannot be reached before it has said anything. Should it have begun
+  /// all the same, it settles what it used, and that counts.
+  private func metered<Event: Sendable>(
+    _ kind: UsageKind, _ model: String?, _ estimate: TokenUsage, _ caller: Principal,
+    _ emit: @escaping @Sendable (Event) async throws(UseCaseFailure) -> Void,
+    _ body: (
+      UsageTicket, @escaping @Sendable (Event) async throws(UseCaseFailure) -> Void
+    ) async throws(UseCaseFailure) -> Void
+  ) async throws(UseCaseFailure) {
+    let cost = try await price(of: model)?.cost(of: estimate) ?? 0
+    let call = call(kind, model, tokens: estimate.total, cost: cost, caller)
+    try await admit(call)
+    let hasBegun = Atomic(false)
+    do throws(UseCaseFailure) {
+      try await body(UsageTicket(callID: call.id, apiKeyID: call.apiKeyID, startedAt: call.startedAt)) {
+        event throws(UseCaseFailure) in
+        hasBegun.store(true, ordering: .relaxed)
+        try await emit(event)
+      }
+    } catch {
+      if case .unavailable = error, !hasBegun.load(ordering: .relaxed) {
+        await settlements.release(call.id, of: call.owner)
+      }
+      throw error
+    }
+  }
+
+  private func price(of model: String?) async throws(UseCaseFailure) -> TokenPrice? {
+    let now = clock.now()
+    let known: ModelCatalog
+    if let remembered = catalog.catalog(at: now, lifetime: settings.priceLifetime) {
+      known = remembered
+    } else {
+      known = try await intelligence.models()
+      catalog.remember(known, at: now)
+    }
+    let name = model ?? known.defaultName
+    return known.models.first { $0.name == name }?.price
+  }
+}
+
+/// The models of a while ago: their prices seldom change, and asking for them may be a call.
+private final class RememberedCatalog: Sendable {
+  private let last = Mutex<(catalog: ModelCatalog, time: Date)?>(nil)
+
+  func catalog(at time: Date, lifetime: TimeInterval) -> ModelCatalog? {
+    last.withLock { last in
+      last.flatMap { abs(time.timeIntervalSince($0.time)) < lifetime ? $0.catalog : nil }
+    }
+  }
+
+  func remember(_ catalog: ModelCatalog, at time: Date) { last.withLock { $0 = (catalog, time) } }
+}
+
+extension UsageRefusal {
+  /// What is used up and when there is room again, for whoever asked.
+  package var words: String {
+    let whose =
+      switch scope {
+      case .organization: "your organisation"
+      case .user: "you"
+      case .apiKey: "this API key"
+      }
+    let has = scope == .user ? "have" : "has"
+    let again = wait.map { ": try again in \(Self.shown($0))" } ?? ": try again when one has ended"
+    return switch limit {
+    case .requestsPerMinute:
+      "\(whose) may make \(maximum) requests per minute, and \(has) made too many (requestsPerMinute)\(again)"
+    case .concurrentStreams:
+      "\(whose) may have \(maximum) answers written at once (concurrentStreams)\(again)"
+    case .tokensPerDay:
+      "\(whose) may use \(maximum) tokens a day, and too few of them are left for this (tokensPerDay)\(again)"
+    case .firstDayRequests:
+      "\(whose) may make \(maximum) requests in the first 24 hours of the account (firstDayRequests)\(again)"
+    case .budget:
+      "\(whose) \(has) used up the budget of this month (budget): an admin may raise or override it, or\(again.dropFirst())"
+    }
+  }
+
+  /// When to try again; a second where nobody can tell.
+  package var retryAfter: Duration { wait.map { .microseconds($0) } ?? .seconds(1) }
+
+  private static func shown(_ wait: Int64) -> String {
+    let seconds = (wait + 999_999) / 1_000_000
+    if seconds < 120 { return "\(seconds) s" }
+    let minutes = (seconds + 59) / 60
+    return minutes < 120 ? "\(minutes) min" : "\((minutes + 59) / 60) h"
+  }
+}

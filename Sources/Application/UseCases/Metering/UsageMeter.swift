@@ -1,0 +1,59 @@
+import Domain
+import Synchronization
+
+/// Settles one admitted call, by whoever does its work.
+///
+/// Who begins the work takes the meter (``take()``), notes what was used and how it ended (``note(_:as:hasSpoken:)``), and
+/// then finishes it, whatever happened (``finish()``). A meter that nobody took, because the call was refused before, is
+/// released.
+final class UsageMeter: Sendable {
+  private struct State {
+    var isTaken = false
+    var record: UsageRecord?
+  }
+
+  /// Which model answers.
+  let answering = AnsweringModel()
+  private let ticket: UsageTicket
+  private let owner: Owner
+  private let kind: UsageKind
+  private let prices: PriceList
+  private let settlements: UsageSettlements
+  private let state = Mutex(State())
+
+  init(_ ticket: UsageTicket, owner: Owner, kind: UsageKind, prices: PriceList, settlements: UsageSettlements) {
+    self.ticket = ticket
+    self.owner = owner
+    self.kind = kind
+    self.prices = prices
+    self.settlements = settlements
+    settlements.hold(ticket.callID)
+  }
+
+  /// From now on somebody finishes it.
+  func take() { state.withLock { $0.isTaken = true } }
+
+  /// Notes what the call used. A model that failed before it said anything is not paid.
+  func note(_ usage: TokenUsage, as outcome: UsageOutcome, hasSpoken: Bool) {
+    let isFree = outcome == .failed && !hasSpoken
+    let used = isFree ? TokenUsage(promptTokens: 0, completionTokens: 0) : usage
+    let model = answering.name
+    let record = UsageRecord(
+      id: ticket.callID, owner: owner, apiKeyID: ticket.apiKeyID, kind: kind, model: model, usage: used,
+      cost: prices.cost(of: used, by: model), outcome: outcome, startedAt: ticket.startedAt)
+    state.withLock { $0.record = record }
+  }
+
+  /// Settles with what was noted; a call of which nothing was noted never reached a model, and is released.
+  func finish() async {
+    guard let record = state.withLock({ $0.record }), record.model != nil else {
+      return await settlements.release(ticket.callID, of: owner)
+    }
+    await settlements.settle(record)
+  }
+
+  /// Finishes it unless somebody else does.
+  func finishUnlessTaken() async {
+    if !state.withLock({ $0.isTaken }) { await finish() }
+  }
+}
