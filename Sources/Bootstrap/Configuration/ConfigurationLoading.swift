@@ -40,6 +40,10 @@ extension ServerConfiguration {
     )
     egressCA = try reader.optional("egress.ca", .path("the path of a PEM file", inputs))
     corsOrigins = try reader.value("cors.origins", .list(WebOrigin.accepted, where: WebOrigin.isOrigin), default: [])
+    mcpHosts = try reader.value(
+      "mcp.hosts", .list("a list of host names without ports", where: Self.isHost),
+      default: [])
+    mcpTextBytes = try reader.value("mcp.textBytes", .bytes(1024...(8 << 20)), default: 64 << 10)
     logLevel = try reader.value("log.level", .choice, default: .info)
     logFormat = try reader.value("log.format", .choice, default: .auto)
     signUpOrganization = try reader.value("signup.organization", .choice, default: .default)
@@ -118,6 +122,11 @@ extension ServerConfiguration {
       let similar = nearest(to: $0, among: reader.variables.filter { $0.hasPrefix("OPENTIER_") })
       return "The environment variable \($0) is not known." + (similar.map { " Did you mean \($0)?" } ?? "")
     }
+  }
+
+  /// A host name or address, `[…]` around an IPv6 one, without a port.
+  private static func isHost(_ text: String) -> Bool {
+    isHostAndPort(text) && (text.hasPrefix("[") ? text.hasSuffix("]") : !text.contains(":"))
   }
 
   /// A host name or address, `[…]` around an IPv6 one, with a port or without.
@@ -236,6 +245,7 @@ extension ServerConfiguration.Limits {
     requestBody = try reader.value("limits.requestBody", size, default: 128 << 10)
     chatBody = try reader.value("limits.chatBody", size, default: 512 << 10)
     completionBody = try reader.value("limits.completionBody", size, default: 16 << 20)
+    mcpBody = try reader.value("limits.mcpBody", size, default: 4 << 20)
     submissionBody = try reader.value("limits.submissionBody", size, default: 32 << 20)
     uploadBody = try reader.value("limits.uploadBody", size, default: 100 << 20)
   }
