@@ -36,6 +36,10 @@ extension ServerConfiguration {
     egress = try Egress(&reader, inputs)
     telemetry = try Telemetry(&reader)
     corsOrigins = try reader.value("cors.origins", .list(WebOrigin.accepted, where: WebOrigin.isOrigin), default: [])
+    mcpHosts = try reader.value(
+      "mcp.hosts", .list("a list of host names without ports", where: Egress.isHost),
+      default: [])
+    mcpTextBytes = try reader.value("mcp.textBytes", .bytes(1024...(8 << 20)), default: 64 << 10)
     logLevel = try reader.value("log.level", .choice, default: .info)
     logFormat = try reader.value("log.format", .choice, default: .auto)
     signUpOrganization = try reader.value("signup.organization", .choice, default: .default)
@@ -222,6 +226,7 @@ extension ServerConfiguration.Limits {
     requestBody = try reader.value("limits.requestBody", size, default: 128 << 10)
     chatBody = try reader.value("limits.chatBody", size, default: 512 << 10)
     completionBody = try reader.value("limits.completionBody", size, default: 16 << 20)
+    mcpBody = try reader.value("limits.mcpBody", size, default: 4 << 20)
     submissionBody = try reader.value("limits.submissionBody", size, default: 32 << 20)
     uploadBody = try reader.value("limits.uploadBody", size, default: 100 << 20)
   }

@@ -18,6 +18,11 @@ extension ServerConfiguration.Egress {
     authorities = try reader.optional("egress.ca", .path("the path of a PEM file", inputs))
   }
 
+  /// A host name or address, `[…]` around an IPv6 one, without a port.
+  static func isHost(_ text: String) -> Bool {
+    isHostAndPort(text) && (text.hasPrefix("[") ? text.hasSuffix("]") : !text.contains(":"))
+  }
+
   /// A host name or address, `[…]` around an IPv6 one, with a port or without.
   private static func isHostAndPort(_ text: String) -> Bool {
     let isBracketed = text.hasPrefix("[")

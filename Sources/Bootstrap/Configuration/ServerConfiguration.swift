@@ -40,6 +40,11 @@ package struct ServerConfiguration: Sendable {
   package let egress: Egress
   /// `cors.origins`: origins whose pages may call the contract in a browser; `*` stands for all.
   package let corsOrigins: [String]
+  /// `mcp.hosts`: names that `/mcp` is called by, without ports, besides those of an address that only this machine
+  /// reaches.
+  package let mcpHosts: [String]
+  /// `mcp.textBytes`: of a document's text in one answer of `/mcp`.
+  package let mcpTextBytes: Int
   /// `log.level`.
   package let logLevel: LogLevel
   /// `log.format`.
@@ -179,6 +184,8 @@ package struct ServerConfiguration: Sendable {
     package let chatBody: Int
     /// `limits.completionBody`: of a request to the OpenAI-compatible API, pictures included.
     package let completionBody: Int
+    /// `limits.mcpBody`: of a message to `/mcp`.
+    package let mcpBody: Int
     /// `limits.submissionBody`: of a submission as JSON.
     package let submissionBody: Int
     /// `limits.uploadBody`: of a submission as a form with a file.

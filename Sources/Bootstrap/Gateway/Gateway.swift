@@ -59,9 +59,12 @@ extension HTTPConfiguration {
     limits.standardBody = configuration.limits.requestBody
     limits.chatBody = configuration.limits.chatBody
     limits.completionBody = configuration.limits.completionBody
+    limits.mcpBody = configuration.limits.mcpBody
     limits.submissionBody = configuration.limits.submissionBody
     limits.uploadedFile = configuration.limits.uploadBody
     allowedOrigins = configuration.corsOrigins
+    mcpHosts = configuration.mcpHosts
+    mcpTextBytes = configuration.mcpTextBytes
     self.version = version
   }
 }

@@ -11,6 +11,8 @@ enum Exchange: Sendable {
   case enveloped(Binding, any EnvelopedWire)
   /// A method of the OpenAI-compatible API, and what the gaps of its path hold, still encoded.
   case openAI(OpenAIOperation, [Substring])
+  /// A message of the Model Context Protocol.
+  case mcp
   /// Something that is whole at once.
   case endpoint(@Sendable (RequestHead) async -> Answer)
   /// Nothing that can be called.
@@ -21,6 +23,7 @@ enum Exchange: Sendable {
     switch match {
     case .found(.endpoint(let endpoint), _, _): self = .endpoint(endpoint)
     case .found(.openAI(let operation), _, let values): self = .openAI(operation, values)
+    case .found(.mcp, _, _): self = .mcp
     case .found(.rest(let binding), _, let values):
       let message = RESTMessage(binding: binding, head: head, values: values, limits: limits)
       self = binding.isStreaming ? .events(message) : .unary(binding, message)
@@ -89,7 +92,7 @@ enum Exchange: Sendable {
     case .unary(_, let wire): wire
     case .events(let wire): wire
     case .enveloped(_, let wire): wire
-    case .openAI, .endpoint, .refused: nil
+    case .openAI, .mcp, .endpoint, .refused: nil
     }
   }
 
@@ -97,6 +100,7 @@ enum Exchange: Sendable {
   func readsBody(_ head: RequestHead, _ limits: HTTPLimits) -> Bool {
     guard let length = head.contentLength else { return true }
     if case .openAI = self { return length <= limits.completionBody }
+    if case .mcp = self { return length <= limits.mcpBody }
     guard case .unary(let binding, let wire) = self else { return false }
     // The envelope, and Base64, make the body longer than its message: the envelope itself tells the length.
     if wire is GRPCWebWire { return true }

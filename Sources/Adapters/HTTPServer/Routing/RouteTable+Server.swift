@@ -15,6 +15,7 @@ extension RouteTable {
       if binding.isSideEffectFree, !binding.isStreaming { add("GET", binding.procedurePath, .query(binding)) }
     }
     for operation in OpenAIOperation.allCases { add(operation.verb, operation.path, .openAI(operation)) }
+    add("POST", MCPProtocol.path, .mcp)
     let document = Array(
       OpenAPIDocument(services.bindings, prefix: ContractServices.restPrefix, version: version).json.utf8)
     add("GET", "/openapi.json", .endpoint { _ in Answer(json: document) })

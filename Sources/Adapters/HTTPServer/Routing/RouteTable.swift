@@ -10,6 +10,8 @@ enum Route: Sendable {
   case query(Binding)
   /// A method of the OpenAI-compatible API.
   case openAI(OpenAIOperation)
+  /// A message of the Model Context Protocol.
+  case mcp
   /// Something that is whole at once: a probe, a document, a file.
   case endpoint(@Sendable (RequestHead) async -> Answer)
 }

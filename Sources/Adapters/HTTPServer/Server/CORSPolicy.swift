@@ -53,7 +53,7 @@ struct CORSPolicy: Sendable {
     "Authorization", "Content-Type", "Content-Encoding", "Connect-Protocol-Version", "Connect-Timeout-Ms",
     "Connect-Content-Encoding", "Connect-Accept-Encoding", "X-Grpc-Web", "X-User-Agent", "Grpc-Timeout",
     "Grpc-Encoding", "Grpc-Accept-Encoding", "Last-Event-ID", "If-None-Match", "traceparent", "tracestate",
-    "x-request-id",
+    "x-request-id", "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name",
   ].joined(separator: ", ")
 
   /// The fields of answers that a page may read besides those that it always may.
@@ -65,7 +65,7 @@ struct CORSPolicy: Sendable {
 
   private func covers(_ path: String) -> Bool {
     path.hasPrefix(ContractServices.restPrefix + "/") || path.hasPrefix(OpenAIOperation.prefix + "/")
-      || path.hasPrefix(Self.procedures) || path == "/openapi.json"
+      || path.hasPrefix(Self.procedures) || path == MCPProtocol.path || path == "/openapi.json"
   }
 }
 

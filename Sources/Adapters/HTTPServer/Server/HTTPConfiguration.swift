@@ -14,7 +14,11 @@ package struct HTTPConfiguration: Sendable {
   package var shutdownGrace: Duration = .seconds(10)
   /// The origins whose pages may call the contract in a browser, or `*` for all; by default none but the server's own.
   package var allowedOrigins: [String] = []
-  /// The version that the OpenAPI document names.
+  /// Names that `/mcp` is called by, without ports, besides those of an address that only this machine reaches.
+  package var mcpHosts: [String] = []
+  /// The most bytes of a document's text in one answer of `/mcp`: 64 KiB.
+  package var mcpTextBytes = 64 << 10
+  /// The version that the OpenAPI document and `/mcp` name.
   package var version = "0.1.0"
 
   /// The standard settings.
@@ -29,6 +33,8 @@ package struct HTTPLimits: Sendable {
   package var chatBody = 512 << 10
   /// The most bytes of a request to the OpenAI-compatible API, pictures included: 16 MiB.
   package var completionBody = 16 << 20
+  /// The most bytes of a message to `/mcp`: 4 MiB.
+  package var mcpBody = 4 << 20
   /// The most bytes of a submission as JSON: 32 MiB.
   package var submissionBody = 32 << 20
   /// The most bytes of an uploaded file: 100 MiB.

@@ -9,7 +9,8 @@ import NIOCore
 import NIOPosix
 import ServiceLifecycle
 
-/// The HTTP server: REST with server-sent events, Connect, gRPC-Web, the OpenAPI document, probes, metrics, the web client.
+/// The HTTP server: REST with server-sent events, Connect, gRPC-Web, OpenAI's API, MCP, the OpenAPI document, probes,
+/// metrics, the web client.
 ///
 /// Told to stop (gracefully), it accepts no more connections and lets open requests and streams end; when the grace time
 /// is over it cancels them, and ends.
@@ -45,6 +46,7 @@ package struct HTTPService: Service {
         services: services, readiness: readiness, metricsText: metricsText, version: configuration.version,
         files: EmbeddedFiles.files(in: "web")),
       services: services, openAI: OpenAIAPI(intelligence, services: services, limits: configuration.limits),
+      mcp: MCPAPI(services, configuration),
       configuration: configuration, log: AccessLog(logger: logger),
       cors: CORSPolicy(origins: configuration.allowedOrigins))
   }
@@ -61,7 +63,8 @@ package struct HTTPService: Service {
       routes: RouteTable(readiness: readiness, metricsText: metricsText),
       services: ContractServices(bindings: []) { _ throws(ContractError) in
         throw ContractError(.unimplemented, "nobody signs in here")
-      }, openAI: nil, configuration: configuration, log: AccessLog(logger: logger), cors: CORSPolicy(origins: []))
+      }, openAI: nil, mcp: nil, configuration: configuration, log: AccessLog(logger: logger),
+      cors: CORSPolicy(origins: []))
   }
 
   /// Serves until told to stop.

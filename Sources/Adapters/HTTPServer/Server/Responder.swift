@@ -13,6 +13,8 @@ struct Responder: Sendable {
   let services: ContractServices
   /// `nil` where the OpenAI-compatible API is not served.
   let openAI: OpenAIAPI?
+  /// `nil` where the Model Context Protocol is not served.
+  let mcp: MCPAPI?
   let configuration: HTTPConfiguration
   let log: AccessLog
   let cors: CORSPolicy
@@ -92,7 +94,7 @@ struct Responder: Sendable {
       EventStream(
         message, on: response, headers: call.headers, keepAliveInterval: configuration.keepAliveInterval)
     case .enveloped(_, let wire): EnvelopeStream(wire, on: response, headers: call.headers)
-    case .unary, .openAI, .endpoint, .refused: nil
+    case .unary, .openAI, .mcp, .endpoint, .refused: nil
     }
   }
 
@@ -146,6 +148,9 @@ struct Responder: Sendable {
     case .openAI(let operation, let values):
       guard let openAI else { return OpenAIError.noSuchPath(call.head, status: 404).answer }
       return await openAI.answer(operation, values, call.head, &body, call.context)
+    case .mcp:
+      guard let mcp else { return HTTPRefusal.noSuchPath().answer }
+      return await mcp.answer(call.head, &body, call.context)
     case .unary(let binding, let wire):
       do {
         if let refusal = call.refusal { throw refusal }
@@ -188,7 +193,7 @@ extension Exchange {
     switch self {
     case .events(let message): message.binding
     case .enveloped(let binding, _): binding
-    case .unary, .openAI, .endpoint, .refused: nil
+    case .unary, .openAI, .mcp, .endpoint, .refused: nil
     }
   }
 }
