@@ -305,7 +305,7 @@ let package = Package(
       path: "Tests/AdapterTests/Intelligence", swiftSettings: strict),
     .testTarget(
       name: "BootstrapTests",
-      dependencies: ["Settings", "ModelFetching", "StorageBackups", crypto, nioCore, nioPosix, nioHTTP1],
+      dependencies: ["Domain", "Settings", "ModelFetching", "StorageBackups", crypto, nioCore, nioPosix, nioHTTP1],
       swiftSettings: strict),
   ]
 )

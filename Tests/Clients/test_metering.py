@@ -259,6 +259,17 @@ def test_a_process_that_is_killed_leaves_its_call_counted(serve: Callable[..., A
         assert "tokensPerDay" in error_of(client.post("/chat", json={"message": "Talk."}), 429, "resource_exhausted")
 
 
+def test_a_server_that_is_told_to_stop_settles_first(serve: Callable[..., Account], provider: Provider) -> None:
+    ada = serve("quotas: { user: { tokensPerDay: 12000 } }\nshutdown: { grace: 1s }\n")
+    provider.behave = provider.talks_until_left
+    with ada.open_stream("/chat", {"message": "Talk."}) as stream:
+        stream.until("delta")
+        assert ada.server.terminate() == 0
+    assert ada.server.rows("SELECT outcome, completion_tokens > 0 FROM usage_events") == [("cancelled", 1)]
+    assert ada.server.rows("SELECT id FROM usage_reservations") == []
+    ada.server.start()
+
+
 def test_a_budget_tells_stops_and_is_overridden(serve: Callable[..., Account], provider: Provider) -> None:
     ada = serve("quotas: { replyTokens: 1 }\n")
     # Ten replies of 100 tokens at a thousandth each, in millionths.

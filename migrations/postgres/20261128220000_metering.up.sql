@@ -2,7 +2,6 @@
 -- used; the counters say what of each limit is taken, by open calls and by those that have ended. Nothing has written the
 -- tables usage_events, quotas and budgets before: the limits are the deployment's, and a budget gets its own month.
 DROP TABLE quotas;
-DROP TABLE budgets;
 
 ALTER TABLE usage_events
   ALTER COLUMN user_id TYPE uuid USING user_id::uuid,
@@ -42,26 +41,28 @@ CREATE TABLE usage_reservations (
 CREATE INDEX usage_reservations_of_user ON usage_reservations (organization_id, user_id);
 CREATE INDEX usage_reservations_by_expiry ON usage_reservations (expires_at);
 
-CREATE TABLE budgets (
-  id uuid PRIMARY KEY,
-  organization_id uuid NOT NULL,
-  user_id uuid,
-  limit_micros bigint NOT NULL CHECK (limit_micros >= 0),
-  period_start timestamptz NOT NULL,
-  spent_micros bigint NOT NULL,
-  reserved_micros bigint NOT NULL,
-  alerted_percent integer NOT NULL,
-  override_expires_at timestamptz,
-  override_reason text,
-  override_by uuid,
-  UNIQUE NULLS NOT DISTINCT (organization_id, user_id),
-  FOREIGN KEY (organization_id, user_id) REFERENCES users (organization_id, id) ON DELETE CASCADE
-);
+DROP TRIGGER budgets_updated_at ON budgets;
+ALTER TABLE budgets
+  DROP COLUMN name,
+  DROP COLUMN period,
+  DROP COLUMN maximum_micros,
+  DROP COLUMN created_at,
+  DROP COLUMN updated_at,
+  ADD COLUMN user_id uuid,
+  ADD COLUMN limit_micros bigint NOT NULL CHECK (limit_micros >= 0),
+  ADD COLUMN period_start timestamptz NOT NULL,
+  ADD COLUMN spent_micros bigint NOT NULL,
+  ADD COLUMN reserved_micros bigint NOT NULL,
+  ADD COLUMN alerted_percent integer NOT NULL,
+  ADD COLUMN override_expires_at timestamptz,
+  ADD COLUMN override_reason text,
+  ADD COLUMN override_by uuid,
+  ADD UNIQUE NULLS NOT DISTINCT (organization_id, user_id),
+  ADD FOREIGN KEY (organization_id, user_id) REFERENCES users (organization_id, id) ON DELETE CASCADE;
 COMMENT ON COLUMN budgets.user_id IS 'NULL for the budget of the organisation';
 
 CALL protect_tenant_table('usage_counters');
 CALL protect_tenant_table('usage_reservations');
-CALL protect_tenant_table('budgets');
 
 -- Admits a call, or says what is in its way: one round trip, and atomic, for the rows of all that it counts for are locked
 -- in a fixed order (the organisation, the user, the API key, then the budgets) before anything is decided.

@@ -37,6 +37,7 @@ struct UsageTending: Service {
       if settlements.isIdle { return }
       try? await Task.sleep(for: Self.pause)  // Outside of what is cancelled.
     }
+    logger.error("what some calls used was not written before the end, and they will lapse")
   }
 
   private func tell(_ report: UsageSettlements.Report) {
