@@ -170,16 +170,18 @@ def test_every_option_reaches_the_provider(client: OpenAI, provider: Provider) -
     schema = {"type": "object", "properties": {"a": {"type": "string"}}}
     client.chat.completions.create(
         model="fake", messages=[{"role": "developer", "content": "Be brief."}, *ask()], temperature=0.25, top_p=0.5,
-        frequency_penalty=-0.5, presence_penalty=0.75, seed=42, stop=["END", "\n\n"], max_tokens=77,
+        frequency_penalty=-0.5, presence_penalty=0.75, reasoning_effort="low", seed=42, stop=["END", "\n\n"],
+        max_tokens=77,
         response_format={"type": "json_schema", "json_schema": {"name": "a_b", "schema": schema, "strict": True}},
         tools=[WEATHER], tool_choice={"type": "function", "function": {"name": "weather"}}, parallel_tool_calls=False,
         user="somebody", metadata={"a": "b"}, extra_body={"no_such_field": [1]})
     body = provider.calls[-1].body
     assert body["messages"] == [{"role": "system", "content": "Be brief."}, *ask()]
     assert {name: body[name] for name in (
-        "temperature", "top_p", "frequency_penalty", "presence_penalty", "seed", "stop", "max_tokens",
-        "parallel_tool_calls", "tool_choice", "tools", "response_format")} == {
-            "temperature": 0.25, "top_p": 0.5, "frequency_penalty": -0.5, "presence_penalty": 0.75, "seed": 42,
+        "temperature", "top_p", "frequency_penalty", "presence_penalty", "reasoning_effort", "seed", "stop",
+        "max_tokens", "parallel_tool_calls", "tool_choice", "tools", "response_format")} == {
+            "temperature": 0.25, "top_p": 0.5, "frequency_penalty": -0.5, "presence_penalty": 0.75,
+            "reasoning_effort": "low", "seed": 42,
             "stop": ["END", "\n\n"], "max_tokens": 77, "parallel_tool_calls": False,
             "tool_choice": {"type": "function", "function": {"name": "weather"}}, "tools": [WEATHER],
             "response_format": {
@@ -234,7 +236,7 @@ def test_a_round_of_tools(client: OpenAI, provider: Provider, streaming: bool) -
 BAD_REQUESTS: list[tuple[dict[str, Any], str | None]] = [
     ({"messages": []}, "messages"), ({"messages": "hello"}, "messages"), ({"model": 7}, "model"),
     ({"temperature": "hot"}, "temperature"), ({"temperature": 2.01}, "temperature"), ({"top_p": -0.1}, "top_p"),
-    ({"n": 2}, "n"), ({"seed": 1.5}, "seed"), ({"stream": "yes"}, "stream"), ({"max_tokens": 0}, "max_tokens"),
+    ({"n": 2}, "n"), ({"reasoning_effort": "much"}, "reasoning_effort"), ({"seed": 1.5}, "seed"), ({"stream": "yes"}, "stream"), ({"max_tokens": 0}, "max_tokens"),
     ({"stop": ["a", "b", "c", "d", "e"]}, "stop"), ({"stop": ""}, "stop"), ({"logprobs": True}, "logprobs"),
     ({"messages": [{"role": "user"}]}, "messages[0].content"),
     ({"messages": [{"content": "x"}]}, "messages[0].role"),

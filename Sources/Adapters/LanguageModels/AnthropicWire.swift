@@ -19,6 +19,7 @@ struct AnthropicWire: ProviderWire {
     let options = request.options
     if request.prompt != nil { return "a prompt without a dialogue" }
     if options.seed != nil { return "seed" }
+    if options.reasoningEffort != nil { return "reasoning_effort" }
     if (options.frequencyPenalty ?? 0) != 0 { return "frequency_penalty" }
     if (options.presencePenalty ?? 0) != 0 { return "presence_penalty" }
     switch options.responseFormat {

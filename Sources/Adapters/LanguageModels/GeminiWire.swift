@@ -14,6 +14,7 @@ struct GeminiWire: ProviderWire {
 
   func unsupported(in request: ModelRequest) -> String? {
     if request.prompt != nil { return "a prompt without a dialogue" }
+    if request.options.reasoningEffort != nil { return "reasoning_effort" }
     return request.options.allowsParallelToolCalls == false ? "parallel_tool_calls" : nil
   }
 

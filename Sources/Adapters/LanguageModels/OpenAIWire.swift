@@ -45,6 +45,7 @@ struct OpenAIWire: ProviderWire {
     if let value = options.topP { body["top_p"] = .number(value) }
     if let value = options.frequencyPenalty { body["frequency_penalty"] = .number(value) }
     if let value = options.presencePenalty { body["presence_penalty"] = .number(value) }
+    if let effort = options.reasoningEffort { body["reasoning_effort"] = .string(effort.rawValue) }
     if let seed = options.seed { body["seed"] = .integer(seed) }
     if !options.stop.isEmpty { body["stop"] = .array(options.stop.map(JSONValue.string)) }
     if let format = options.responseFormat { body["response_format"] = try responseFormat(format) }

@@ -22,6 +22,11 @@ package struct GenerationOptions: Hashable, Sendable {
     case tool(String)
   }
 
+  /// How much a model thinks, as OpenAI names it.
+  package enum ReasoningEffort: String, Hashable, Sendable, CaseIterable {
+    case none, minimal, low, medium, high, xhigh
+  }
+
   /// The sampling temperature, 0 to 2.
   package var temperature: Double?
   /// Nucleus sampling: the mass of probability that is looked at, above 0 to 1.
@@ -40,6 +45,8 @@ package struct GenerationOptions: Hashable, Sendable {
   package var toolChoice: ToolChoice?
   /// Whether several tools may be asked for at once.
   package var allowsParallelToolCalls: Bool?
+  /// How much a model that thinks before it replies is to think.
+  package var reasoningEffort: ReasoningEffort?
   /// Whether the limit of tokens counts those that a model thinks with.
   package var limitCountsReasoning = false
 

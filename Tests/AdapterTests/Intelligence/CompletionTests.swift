@@ -37,6 +37,7 @@ struct CompletionTests {
     full.toolChoice = .tool("look")
     full.allowsParallelToolCalls = false
     full.limitCountsReasoning = true
+    full.reasoningEffort = .high
     var commands = [
       CompleteDialogue.Command(
         model: "rag:m", messages: messages,

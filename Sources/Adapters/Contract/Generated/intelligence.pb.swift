@@ -1130,6 +1130,16 @@ package nonisolated struct Opentier_Intelligence_V1_GenerationOptions: Sendable 
   /// Clears the value of `limitCountsReasoning`. Subsequent reads from it will return its default value.
   package mutating func clearLimitCountsReasoning() {self._limitCountsReasoning = nil}
 
+  /// How much a model that thinks first is to think, as OpenAI names it.
+  package var reasoningEffort: String {
+    get {_reasoningEffort ?? String()}
+    set {_reasoningEffort = newValue}
+  }
+  /// Returns true if `reasoningEffort` has been explicitly set.
+  package var hasReasoningEffort: Bool {self._reasoningEffort != nil}
+  /// Clears the value of `reasoningEffort`. Subsequent reads from it will return its default value.
+  package mutating func clearReasoningEffort() {self._reasoningEffort = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1145,6 +1155,7 @@ package nonisolated struct Opentier_Intelligence_V1_GenerationOptions: Sendable 
   fileprivate var _toolName: String? = nil
   fileprivate var _allowsParallelToolCalls: Bool? = nil
   fileprivate var _limitCountsReasoning: Bool? = nil
+  fileprivate var _reasoningEffort: String? = nil
 }
 
 /// A JSON Schema that a reply is to have.
@@ -2597,7 +2608,7 @@ nonisolated extension Opentier_Intelligence_V1_ModelTool: SwiftProtobuf.Message,
 
 nonisolated extension Opentier_Intelligence_V1_GenerationOptions: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".GenerationOptions"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}temperature\0\u{3}top_p\0\u{3}frequency_penalty\0\u{3}presence_penalty\0\u{1}seed\0\u{1}stop\0\u{3}response_format\0\u{3}json_schema\0\u{3}tool_choice\0\u{3}tool_name\0\u{3}allows_parallel_tool_calls\0\u{3}limit_counts_reasoning\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}temperature\0\u{3}top_p\0\u{3}frequency_penalty\0\u{3}presence_penalty\0\u{1}seed\0\u{1}stop\0\u{3}response_format\0\u{3}json_schema\0\u{3}tool_choice\0\u{3}tool_name\0\u{3}allows_parallel_tool_calls\0\u{3}limit_counts_reasoning\0\u{3}reasoning_effort\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2617,6 +2628,7 @@ nonisolated extension Opentier_Intelligence_V1_GenerationOptions: SwiftProtobuf.
       case 10: try { try decoder.decodeSingularStringField(value: &self._toolName) }()
       case 11: try { try decoder.decodeSingularBoolField(value: &self._allowsParallelToolCalls) }()
       case 12: try { try decoder.decodeSingularBoolField(value: &self._limitCountsReasoning) }()
+      case 13: try { try decoder.decodeSingularStringField(value: &self._reasoningEffort) }()
       default: break
       }
     }
@@ -2663,6 +2675,9 @@ nonisolated extension Opentier_Intelligence_V1_GenerationOptions: SwiftProtobuf.
     try { if let v = self._limitCountsReasoning {
       try visitor.visitSingularBoolField(value: v, fieldNumber: 12)
     } }()
+    try { if let v = self._reasoningEffort {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 13)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2679,6 +2694,7 @@ nonisolated extension Opentier_Intelligence_V1_GenerationOptions: SwiftProtobuf.
     if lhs._toolName != rhs._toolName {return false}
     if lhs._allowsParallelToolCalls != rhs._allowsParallelToolCalls {return false}
     if lhs._limitCountsReasoning != rhs._limitCountsReasoning {return false}
+    if lhs._reasoningEffort != rhs._reasoningEffort {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

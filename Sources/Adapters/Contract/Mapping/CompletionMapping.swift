@@ -137,6 +137,7 @@ extension Opentier_Intelligence_V1_GenerationOptions {
     }
     if let allows = options.allowsParallelToolCalls { allowsParallelToolCalls = allows }
     if options.limitCountsReasoning { limitCountsReasoning = true }
+    if let effort = options.reasoningEffort { reasoningEffort = effort.rawValue }
   }
 }
 
@@ -173,6 +174,12 @@ extension GenerationOptions {
     }
     if options.hasAllowsParallelToolCalls { allowsParallelToolCalls = options.allowsParallelToolCalls }
     limitCountsReasoning = options.limitCountsReasoning
+    if options.hasReasoningEffort {
+      guard let effort = ReasoningEffort(rawValue: options.reasoningEffort) else {
+        throw .invalid("options.reasoningEffort", "must be one that OpenAI names")
+      }
+      reasoningEffort = effort
+    }
   }
 }
 

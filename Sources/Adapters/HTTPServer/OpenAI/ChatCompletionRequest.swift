@@ -77,6 +77,7 @@ struct ChatCompletionRequest: Decodable {
   let parallel_tool_calls: Bool?
   let functions: [JSONValue]?
   let modalities: [String]?
+  let reasoning_effort: String?
 
   /// The most tools of a request.
   static let maximumTools = 128
@@ -102,10 +103,20 @@ struct ChatCompletionRequest: Decodable {
     options.toolChoice = try choice(among: tools)
     options.allowsParallelToolCalls = tools.isEmpty ? nil : parallel_tool_calls
     options.limitCountsReasoning = max_completion_tokens != nil
+    options.reasoningEffort = try effort()
     return CompleteDialogue.Command(
       model: model, messages: try ChatCompletionMessage.dialogue(of: messages), tools: tools, options: options,
       maximumTokens: try Sampling.limit(max_completion_tokens, "max_completion_tokens")
         ?? Sampling.limit(max_tokens, "max_tokens"))
+  }
+
+  private func effort() throws -> GenerationOptions.ReasoningEffort? {
+    guard let reasoning_effort else { return nil }
+    let efforts = GenerationOptions.ReasoningEffort.allCases.map(\.rawValue).joined(separator: ", ")
+    guard let effort = GenerationOptions.ReasoningEffort(rawValue: reasoning_effort) else {
+      throw OpenAIError.invalid("reasoning_effort", "reasoning_effort must be one of \(efforts)")
+    }
+    return effort
   }
 
   private func modelTools() throws -> [ModelTool] {

@@ -66,6 +66,12 @@ struct GenerationOptionsTests {
     let reasoning = try Self.body(OpenAIWire(), Self.request { $0.limitCountsReasoning = true })
     #expect(reasoning["max_completion_tokens"] == .integer(9))
     #expect(reasoning["max_tokens"] == nil)
+    #expect(reasoning["reasoning_effort"] == nil)
+    let thinking = Self.request { $0.reasoningEffort = .minimal }
+    #expect(try Self.body(OpenAIWire(), thinking)["reasoning_effort"] == .string("minimal"))
+    for wire in [AnthropicWire(), GeminiWire()] as [any ProviderWire] {
+      #expect(wire.unsupported(in: thinking) == "reasoning_effort")
+    }
     #expect(reasoning["temperature"] == .number(0.1))
   }
 
