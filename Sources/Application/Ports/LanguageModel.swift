@@ -44,11 +44,14 @@ package struct ModelRequest: Hashable, Sendable {
   package let isGrounded: Bool
   /// A text that is to be continued in place of a dialogue, which is empty then; `nil` for a dialogue.
   package let prompt: ModelPrompt?
+  /// For whom it is asked; `nil` where that is nobody's matter, and then no reply is kept for another.
+  package let organizationID: OrganizationID?
 
   /// Makes a request.
   package init(
     messages: [ModelMessage], question: String, sources: [Source], maximumTokens: Int?, tools: [ModelTool] = [],
-    options: GenerationOptions = GenerationOptions(), isGrounded: Bool = true, prompt: ModelPrompt? = nil
+    options: GenerationOptions = GenerationOptions(), isGrounded: Bool = true, prompt: ModelPrompt? = nil,
+    organizationID: OrganizationID? = nil
   ) {
     self.messages = messages
     self.question = question
@@ -58,6 +61,7 @@ package struct ModelRequest: Hashable, Sendable {
     self.options = options
     self.isGrounded = isGrounded
     self.prompt = prompt
+    self.organizationID = organizationID
   }
 }
 
@@ -71,15 +75,19 @@ package struct ReplyEnd: Hashable, Sendable {
   package let quotes: [Source]
   /// The tools that the model asks for before it goes on, in its order; only ones that it was offered.
   package let toolCalls: [ModelToolCall]
+  /// Whether no model was asked for this reader: the reply, and its usage, are those of another call.
+  package let isCached: Bool
 
   /// Makes an end.
   package init(
-    finishReason: FinishReason, usage: TokenUsage?, quotes: [Source] = [], toolCalls: [ModelToolCall] = []
+    finishReason: FinishReason, usage: TokenUsage?, quotes: [Source] = [], toolCalls: [ModelToolCall] = [],
+    isCached: Bool = false
   ) {
     self.finishReason = finishReason
     self.usage = usage
     self.quotes = quotes
     self.toolCalls = toolCalls
+    self.isCached = isCached
   }
 }
 

@@ -58,7 +58,9 @@ struct Assembly: Sendable {
         submissions: storage.submissions, documents: storage.documents,
         jobQueue: ObservedJobQueue(queue: storage.jobQueue, logger: logger), jobs: storage.jobs,
         collections: storage.collections, passages: storage.passages, replies: storage.replies, outbox: storage.outbox,
-        models: Providers.registry(configuration.models, builtIn: extractive, providers: providers),
+        models: Providers.registry(
+          configuration.models, builtIn: extractive, providers: providers,
+          cache: configuration.responseCache.map(Providers.cache)),
         embedders: embedders, embeddingModels: storage.embeddingModels, counter: embedder, extractor: extractions,
         fetcher: fetcher,
         sources: sources(configuration, fetcher, extractor),
@@ -153,6 +155,10 @@ struct Assembly: Sendable {
     settings.reply.maximumSources = configuration.chat.maximumSources
     settings.reply.sourceTokens = configuration.chat.contextTokens
     settings.reply.neighbours = configuration.chat.neighbours
+    settings.reply.tools.maximumRounds = configuration.chat.toolRounds
+    settings.reply.tools.maximumCalls = configuration.chat.toolCalls
+    settings.reply.tools.timeout = configuration.chat.toolTimeout
+    settings.reply.tools.maximumResultBytes = configuration.chat.toolResultBytes
     settings.desk.window = configuration.chat.resumeWindow / .seconds(1)
     settings.desk.maximumReplies = configuration.chat.maximumResumable
     settings.desk.maximumPerOwner = configuration.chat.maximumResumablePerUser

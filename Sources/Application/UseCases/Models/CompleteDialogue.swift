@@ -64,16 +64,16 @@ package struct CompleteDialogue: Sendable {
     guard command.messages.count <= Self.maximumMessages else {
       throw .invalid("messages must be at most \(Self.maximumMessages)")
     }
-    let request = isGrounded ? try await grounded(command, caller, emit) : Self.plain(command)
+    let request = isGrounded ? try await grounded(command, caller, emit) : Self.plain(command, caller)
     if let reason = model.unsupported(in: request) { throw .invalid(reason) }
     try await generate(request, by: model, emit)
   }
 
-  private static func plain(_ command: Command) -> ModelRequest {
+  private static func plain(_ command: Command, _ caller: Principal) -> ModelRequest {
     ModelRequest(
       messages: command.messages, question: command.messages.last { $0.isQuestion }?.content ?? "", sources: [],
       maximumTokens: command.maximumTokens, tools: command.tools, options: command.options, isGrounded: false,
-      prompt: command.prompt)
+      prompt: command.prompt, organizationID: caller.organizationID)
   }
 
   /// The request with the passages for the last question. What follows it, such as what tools have answered, stays.
@@ -96,7 +96,7 @@ package struct CompleteDialogue: Sendable {
     return ModelRequest(
       messages: dialogue + command.messages[(last + 1)...], question: ground.standalone(question),
       sources: found.sources, maximumTokens: command.maximumTokens ?? settings.replyTokens, tools: command.tools,
-      options: command.options)
+      options: command.options, organizationID: caller.organizationID)
   }
 
   /// A message as history knows it. The marks of citations in earlier replies are left out: their numbers were those of
