@@ -143,6 +143,8 @@ class Chat extends HTMLElement {
         }
         else if (type === 'sources') node?.sources((message.sources ?? []).map(sourceOf));
         else if (type === 'delta') node?.delta(message.text ?? '');
+        else if (type === 'toolCall') node?.toolCall(message.name ?? '');
+        else if (type === 'toolResult') node?.toolResult((message.sources ?? []).map(sourceOf));
         else if (type === 'completed') this.#completed(node, message);
         else if (type === 'failed') throw new ApiError(message.code, sentence(message.message ?? 'The answer failed'));
       }

@@ -50,6 +50,17 @@ class Message extends HTMLElement {
     fill(this.#body, el('p', { class: 'thinking' }, text));
   }
 
+  /** The model looks for more, which takes a while; what it has said so far stays. */
+  toolCall(name) {
+    const works = { search_knowledge: 'Looking for more passages…', read_document: 'Reading on in a document…' };
+    if (this.#message.content === '') fill(this.#body, el('p', { class: 'thinking' }, works[name] ?? 'Working…'));
+  }
+
+  /** The passages that a tool has found come behind those that there are. */
+  toolResult(sources) {
+    this.#message.sources = [...this.#message.sources, ...sources];
+  }
+
   /** Adds a piece of the answer; pieces that come within one frame are drawn together. */
   delta(text) {
     this.#message.content += text;

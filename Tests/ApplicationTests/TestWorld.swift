@@ -20,6 +20,7 @@ struct TestWorld {
     models: [any LanguageModel] = [ScriptedModel(.reply(["From ", "what I read [1]."]))],
     extractor: any TextExtractor = WholeTextExtractor(), hasEmbedder: Bool = true, sharing other: TestWorld? = nil,
     replyLog: (any ReplyLog)? = nil, reranker: (any Reranker)? = nil, embedders: Embedders? = nil,
+    tools: [any ChatTool] = [],
     settings change: (inout UseCaseSettings) -> Void = { _ in }
   ) {
     replies = replyLog ?? other?.replies ?? InMemoryReplyLog()
@@ -49,6 +50,7 @@ struct TestWorld {
       hasher: PlainHasher(), secrets: CountingSecrets(),
       makeID: IDGenerator { box.next() }, clock: WallClock { [clock] in clock.now })
     world.reranker = reranker
+    world.tools = tools
     useCases = UseCases(world, settings)
   }
 

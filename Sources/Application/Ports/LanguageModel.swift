@@ -47,11 +47,14 @@ package struct ModelRequest: Hashable, Sendable {
   package let prompt: ModelPrompt?
   /// Is told which model is asked, where a name leads to several; `nil` where nobody wants to know.
   package var answering: AnsweringModel?
+  /// For whom it is asked; `nil` where that is nobody's matter, and then no reply is kept for another.
+  package let organizationID: OrganizationID?
 
   /// Makes a request.
   package init(
     messages: [ModelMessage], question: String, sources: [Source], maximumTokens: Int?, tools: [ModelTool] = [],
-    options: GenerationOptions = GenerationOptions(), isGrounded: Bool = true, prompt: ModelPrompt? = nil
+    options: GenerationOptions = GenerationOptions(), isGrounded: Bool = true, prompt: ModelPrompt? = nil,
+    organizationID: OrganizationID? = nil
   ) {
     self.messages = messages
     self.question = question
@@ -61,6 +64,7 @@ package struct ModelRequest: Hashable, Sendable {
     self.options = options
     self.isGrounded = isGrounded
     self.prompt = prompt
+    self.organizationID = organizationID
   }
 }
 
@@ -94,15 +98,19 @@ package struct ReplyEnd: Hashable, Sendable {
   package let quotes: [Source]
   /// The tools that the model asks for before it goes on, in its order; only ones that it was offered.
   package let toolCalls: [ModelToolCall]
+  /// Whether no model was asked for this reader: the reply, and its usage, are those of another call.
+  package let isCached: Bool
 
   /// Makes an end.
   package init(
-    finishReason: FinishReason, usage: TokenUsage?, quotes: [Source] = [], toolCalls: [ModelToolCall] = []
+    finishReason: FinishReason, usage: TokenUsage?, quotes: [Source] = [], toolCalls: [ModelToolCall] = [],
+    isCached: Bool = false
   ) {
     self.finishReason = finishReason
     self.usage = usage
     self.quotes = quotes
     self.toolCalls = toolCalls
+    self.isCached = isCached
   }
 }
 

@@ -198,9 +198,16 @@ package struct IntelligenceUseCases: Sendable {
     complete = CompleteDialogue(
       models: world.models, ground: ground, counter: world.counter, settings: settings.reply, makeID: makeID,
       clock: clock)
+    let tools = RunTools(
+      tools: [
+        SearchKnowledgeTool(search: search, maximumPassages: settings.reply.maximumSources),
+        ReadDocumentTool(index: world.passages),
+      ] + world.tools, settings: settings.reply.tools, passageTokens: settings.reply.sourceTokens,
+      counter: world.counter)
     let write = WriteReply(
       conversations: world.conversations, models: world.models, ground: ground, counter: world.counter,
-      settings: settings.reply, replies: activeReplies, desk: desk, follow: follow, makeID: makeID, clock: clock)
+      tools: tools, settings: settings.reply, replies: activeReplies, desk: desk, follow: follow, makeID: makeID,
+      clock: clock)
     streamChat = StreamChat(conversations: world.conversations, makeID: makeID, clock: clock, write: write)
     regenerate = RegenerateMessage(conversations: world.conversations, write: write)
     resumeChat = ResumeChat(follow: follow)

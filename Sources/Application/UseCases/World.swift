@@ -40,6 +40,8 @@ package struct World: Sendable {
   package var embeddingModels: any EmbeddingModelCatalog
   /// Judges passages anew, where there is one.
   package var reranker: (any Reranker)?
+  /// Tools that models may ask for in the chat, besides those of the knowledge base.
+  package var tools: [any ChatTool] = []
   /// Measures text for chunks and budgets.
   package var counter: any TokenCounter
   /// Turns payloads into text.
@@ -195,6 +197,8 @@ package struct IntelligenceWorld: Sendable {
   package var embeddingModels: any EmbeddingModelCatalog
   /// Judges passages anew, where there is one.
   package var reranker: (any Reranker)?
+  /// Tools that models may ask for in the chat, besides those of the knowledge base.
+  package var tools: [any ChatTool] = []
   /// Measures text for chunks and budgets.
   package var counter: any TokenCounter
   /// Turns payloads into text.
@@ -255,6 +259,7 @@ extension World {
       makeID: makeID,
       clock: clock)
     world.reranker = reranker
+    world.tools = tools
     return world
   }
 

@@ -27,7 +27,7 @@ struct AskCommand: AsyncParsableCommand {
           }
           switch event {
           // What fails is thrown: the answer is not resumable.
-          case .started, .sources, .failed: break
+          case .started, .sources, .toolCall, .toolResult, .failed: break
           case .delta(let text): terminal.text(text)
           case .completed(_, _, let citations): Self.show(citations, on: terminal)
           }

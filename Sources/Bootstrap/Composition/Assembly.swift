@@ -60,7 +60,9 @@ struct Assembly: Sendable {
         collections: storage.collections, passages: ObservedPassageIndex(index: storage.passages),
         replies: storage.replies, outbox: storage.outbox,
         usage: ObservedUsageLedger(ledger: storage.usage), budgets: storage.budgets,
-        models: Providers.registry(configuration.models, builtIn: extractive, providers: providers),
+        models: Providers.registry(
+          configuration.models, builtIn: extractive, providers: providers,
+          cache: configuration.responseCache.map(Providers.cache)),
         embedders: embedders, embeddingModels: storage.embeddingModels, counter: embedder, extractor: extractions,
         fetcher: fetcher,
         sources: sources(configuration, fetcher, extractor),
@@ -165,6 +167,10 @@ struct Assembly: Sendable {
     settings.reply.maximumSources = configuration.chat.maximumSources
     settings.reply.sourceTokens = configuration.chat.contextTokens
     settings.reply.neighbours = configuration.chat.neighbours
+    settings.reply.tools.maximumRounds = configuration.chat.toolRounds
+    settings.reply.tools.maximumCalls = configuration.chat.toolCalls
+    settings.reply.tools.timeout = configuration.chat.toolTimeout
+    settings.reply.tools.maximumResultBytes = configuration.chat.toolResultBytes
     settings.desk.window = configuration.chat.resumeWindow / .seconds(1)
     settings.desk.maximumReplies = configuration.chat.maximumResumable
     settings.desk.maximumPerOwner = configuration.chat.maximumResumablePerUser

@@ -10,8 +10,11 @@ import Settings
 /// Language models from configuration.
 enum Providers {
   /// All models by name, each behind its limit and its breaker: the built-in one, the configured ones and the routes.
+  ///
+  /// - Parameter cache: keeps the replies of all but the built-in one, which costs nothing to ask; `nil` keeps none.
   static func registry(
-    _ configuration: ModelTargets, builtIn: any LanguageModel, providers: [HTTPLanguageModel]
+    _ configuration: ModelTargets, builtIn: any LanguageModel, providers: [HTTPLanguageModel],
+    cache: ResponseCache? = nil
   ) -> LanguageModelRegistry {
     let clock = RouteClock.system
     var ends: [String: ModelRouteTarget] = [:]
@@ -37,7 +40,17 @@ enum Providers {
           order: route.strategy == .weighted ? .weighted(route.weights) : .listed, rounds: route.attempts,
           clock: clock))
     }
+    if let cache { models = [builtIn] + models.dropFirst().map { CachedLanguageModel($0, cache: cache) } }
     return LanguageModelRegistry(models: models, defaultName: configuration.defaultName)
+  }
+
+  /// Where replies are kept.
+  static func cache(_ configuration: ServerConfiguration.ResponseCacheSettings) -> ResponseCache {
+    var settings = ResponseCache.Settings()
+    settings.maximumBytes = configuration.maximumBytes
+    settings.maximumEntryBytes = configuration.maximumEntryBytes
+    settings.timeToLive = configuration.timeToLive
+    return ResponseCache(settings)
   }
 
   /// The client of one configured model.

@@ -57,6 +57,7 @@ extension ServerConfiguration {
     chunking = try Chunking(&reader)
     retrieval = try Retrieval(&reader)
     chat = try Chat(&reader)
+    responseCache = try ResponseCacheSettings(&reader)
     eventRetention = try reader.value(
       "events.retention",
       .duration(.seconds(60)...(.seconds(10 * 365 * 86_400))),
@@ -360,22 +361,6 @@ extension ServerConfiguration.Reranker {
     case (_?, nil):
       throw .missingValue(key: "\(key).model", because: "\(key).baseURL is", accepted: "the model's name")
     }
-  }
-}
-
-extension ServerConfiguration.Chat {
-  fileprivate init(_ reader: inout SettingsReader) throws(ConfigurationFailure) {
-    maximumSources = try reader.value("chat.maximumSources", .integer(1...50), default: 6)
-    contextTokens = try reader.value("chat.contextTokens", .integer(100...1_000_000), default: 3000)
-    neighbours = try reader.value("chat.neighbours", .integer(0...4), default: 0)
-    keepAlive = try reader.value("chat.keepAlive", .duration(.seconds(1)...(.seconds(300))), default: .seconds(15))
-    resumeWindow = try reader.value(
-      "chat.resumeWindow", .duration(.seconds(2)...(.seconds(3600))), default: .seconds(60))
-    maximumResumable = try reader.value("chat.maximumResumable", .integer(1...100_000), default: 256)
-    maximumResumablePerUser = try reader.value("chat.maximumResumablePerUser", .integer(1...1000), default: 8)
-    maximumResumableBytes = try reader.value(
-      "chat.maximumResumableBytes", .bytes(1024...(64 << 20)), default: 2 << 20)
-    maximumResumableEvents = try reader.value("chat.maximumResumableEvents", .integer(1...1_000_000), default: 65_536)
   }
 }
 

@@ -79,6 +79,8 @@ package struct ServerConfiguration: Sendable {
   package let retrieval: Retrieval
   /// `chat`.
   package let chat: Chat
+  /// `cache.responses`; `nil` keeps no replies.
+  package let responseCache: ResponseCacheSettings?
   /// `events.retention`: how long an event is kept, handed on or not.
   package let eventRetention: Duration
   /// `metrics.maximumLabelSets`: label sets that one metric holds.
@@ -337,6 +339,16 @@ package struct ServerConfiguration: Sendable {
     package let depth: Int
   }
 
+  /// How replies of models are kept.
+  package struct ResponseCacheSettings: Sendable {
+    /// `cache.responses.maximumBytes`: of all replies that are kept, their requests included; 0 keeps none.
+    package let maximumBytes: Int
+    /// `cache.responses.maximumEntryBytes`: of one, its request included.
+    package let maximumEntryBytes: Int
+    /// `cache.responses.timeToLive`: how long a reply is kept.
+    package let timeToLive: Duration
+  }
+
   /// How questions are answered.
   package struct Chat: Sendable {
     /// `chat.maximumSources`: passages given to the model.
@@ -345,6 +357,14 @@ package struct ServerConfiguration: Sendable {
     package let contextTokens: Int
     /// `chat.neighbours`: passages before and behind each one that was found which the model gets too, where there is room.
     package let neighbours: Int
+    /// `chat.toolRounds`: how often a model may ask for tools before it has to answer; 0 offers it none.
+    package let toolRounds: Int
+    /// `chat.toolCalls`: tools that a model may ask for at once.
+    package let toolCalls: Int
+    /// `chat.toolTimeout`: of one call of a tool.
+    package let toolTimeout: Duration
+    /// `chat.toolResultBytes`: that one call returns to the model.
+    package let toolResultBytes: Int
     /// `chat.keepAlive`: a comment goes out on a stream that is idle so long.
     package let keepAlive: Duration
     /// `chat.resumeWindow`: how long a resumable answer can be taken up after its end, or after its last reader has left.

@@ -5,6 +5,9 @@ package struct TokenUsage: Hashable, Sendable {
   /// Tokens that came out.
   package let completionTokens: Int
 
+  /// That of a call for which no model was asked.
+  package static let none = TokenUsage(promptTokens: 0, completionTokens: 0)
+
   /// Makes a usage record.
   package init(promptTokens: Int, completionTokens: Int) {
     self.promptTokens = promptTokens

@@ -50,15 +50,20 @@ package enum PromptComposer {
 
   /// The last turn: the passages, then the question.
   private static func ask(_ question: String, _ sources: [Source]) -> String {
-    var text = "<passages>\n"
-    for source in sources {
-      let pages = source.pages.map { " pages=\"\($0.label)\"" } ?? ""
-      text += "<passage number=\"\(source.marker)\" title=\"\(QuotedText.attribute(source.title))\"\(pages)>\n"
-      text += QuotedText.body(source.text)
-      text += "\n</passage>\n"
-    }
-    if sources.isEmpty { text += "(nothing was found for this question)\n" }
-    return text + "</passages>\n\nQuestion:\n" + QuotedText.body(question)
+    quoted(sources) + "\n\nQuestion:\n" + QuotedText.body(question)
+  }
+
+  /// Passages between marks, as data.
+  package static func quoted(_ sources: [Source]) -> String {
+    let passages = sources.isEmpty ? "(nothing was found for this question)\n" : sources.map(quoted).joined()
+    return "<passages>\n" + passages + "</passages>"
+  }
+
+  /// A passage between its marks.
+  package static func quoted(_ source: Source) -> String {
+    let pages = source.pages.map { " pages=\"\($0.label)\"" } ?? ""
+    return "<passage number=\"\(source.marker)\" title=\"\(QuotedText.attribute(source.title))\"\(pages)>\n"
+      + QuotedText.body(source.text) + "\n</passage>\n"
   }
 
   /// The newest turns that fit the budget, beginning with one of the user's.

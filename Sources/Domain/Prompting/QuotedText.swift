@@ -4,7 +4,7 @@
 /// invisible characters inserted), and the marks by which chat templates tell turns apart, because some servers read
 /// them even within a message: `<|…`, `<s>`, `<start_of_turn>`, `<<SYS>>`, `[INST]` and the like. The first character
 /// of a mark is written as `&lt;` or `&#91;`.
-enum QuotedText {
+package enum QuotedText {
   /// The longest title in characters.
   static let maximumTitleLength = 200
 
@@ -15,7 +15,7 @@ enum QuotedText {
     .map { Array($0.unicodeScalars) }
 
   /// The text with its marks defused.
-  static func body(_ text: String) -> String {
+  package static func body(_ text: String) -> String {
     // Most text has neither character: no copy then.
     guard text.utf8.contains(where: { $0 == UInt8(ascii: "<") || $0 == UInt8(ascii: "[") }) else { return text }
     let scalars = Array(text.unicodeScalars)

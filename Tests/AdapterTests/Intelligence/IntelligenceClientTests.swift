@@ -17,7 +17,10 @@ struct IntelligenceClientTests {
     .started(
       conversationID: ConversationID(UUID()), messageID: MessageID(UUID()), userMessageID: MessageID(UUID()), model: "m"
     ),
-    .sources([source]), .delta("A river "), .delta("bends [1]."),
+    .sources([source]), .delta("A river "),
+    .toolCall(id: "a", name: "search_knowledge", arguments: #"{"query":"bends"}"#),
+    .toolResult(id: "a", name: "search_knowledge", summary: "1 new passage", isError: false, sources: [source]),
+    .toolResult(id: "a", name: "search_knowledge", summary: "no", isError: true, sources: []), .delta("bends [1]."),
     .completed(
       finishReason: .length, usage: TokenUsage(promptTokens: 12, completionTokens: 0),
       citations: [Citation(source: source)]),

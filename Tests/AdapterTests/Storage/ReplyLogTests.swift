@@ -16,6 +16,9 @@ struct ReplyLogTests {
   private static let events: [ChatEvent] = [
     .started(conversationID: .random(), messageID: .random(), userMessageID: .random(), model: "m"),
     .sources([id]), .sources([]), .delta("Ein “Wort”\\ \n"), .delta("🏞️"),
+    .toolCall(id: "c\"1", name: "search_knowledge", arguments: #"{"query":"ü\u0000"}"#),
+    .toolResult(id: "c\"1", name: "search_knowledge", summary: "1 neue Stelle", isError: false, sources: [id]),
+    .toolResult(id: "", name: "", summary: "", isError: true, sources: []),
     .completed(
       finishReason: .length, usage: TokenUsage(promptTokens: 7, completionTokens: 9), citations: [Citation(source: id)]),
     .failed(.invalid("a")), .failed(.unauthenticated("b")), .failed(.forbidden("c")), .failed(.notFound("d")),

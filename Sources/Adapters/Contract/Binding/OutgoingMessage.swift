@@ -55,6 +55,8 @@ extension Opentier_V1_StreamChatResponse: StreamEvent {
     case .started(let payload): ("started", payload)
     case .sources(let payload): ("sources", payload)
     case .delta(let payload): ("delta", payload)
+    case .toolCall(let payload): ("toolCall", payload)
+    case .toolResult(let payload): ("toolResult", payload)
     case .completed(let payload): ("completed", payload)
     case .failed(let payload): ("failed", payload)
     case nil: nil
@@ -69,6 +71,8 @@ extension Opentier_V1_RegenerateMessageResponse: StreamEvent {
     case .started(let payload): ("started", payload)
     case .sources(let payload): ("sources", payload)
     case .delta(let payload): ("delta", payload)
+    case .toolCall(let payload): ("toolCall", payload)
+    case .toolResult(let payload): ("toolResult", payload)
     case .completed(let payload): ("completed", payload)
     case .failed(let payload): ("failed", payload)
     case nil: nil
@@ -83,6 +87,8 @@ extension Opentier_V1_ResumeChatResponse: StreamEvent {
     case .started(let payload): ("started", payload)
     case .sources(let payload): ("sources", payload)
     case .delta(let payload): ("delta", payload)
+    case .toolCall(let payload): ("toolCall", payload)
+    case .toolResult(let payload): ("toolResult", payload)
     case .completed(let payload): ("completed", payload)
     case .failed(let payload): ("failed", payload)
     case nil: nil

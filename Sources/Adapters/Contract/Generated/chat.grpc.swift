@@ -111,6 +111,8 @@ extension Opentier_V1_ChatService {
     /// > Answers questions from the approved knowledge, token by token, with citations.
     /// > 
     /// > The events of a stream come in order: `started`, `sources`, `delta` as often as needed, then `completed` or `failed`.
+    /// > Where the deployment offers the model tools, `toolCall` and `toolResult` come between the pieces, each call before its
+    /// > result.
     /// > Closing the connection cancels the answer; what was written so far is kept with finish reason `cancelled`. An answer
     /// > that was asked for with `resumable` goes on instead for 60 seconds, in which its reader may come back with
     /// > `ResumeChat`.
@@ -217,6 +219,8 @@ extension Opentier_V1_ChatService {
     /// > Answers questions from the approved knowledge, token by token, with citations.
     /// > 
     /// > The events of a stream come in order: `started`, `sources`, `delta` as often as needed, then `completed` or `failed`.
+    /// > Where the deployment offers the model tools, `toolCall` and `toolResult` come between the pieces, each call before its
+    /// > result.
     /// > Closing the connection cancels the answer; what was written so far is kept with finish reason `cancelled`. An answer
     /// > that was asked for with `resumable` goes on instead for 60 seconds, in which its reader may come back with
     /// > `ResumeChat`.
@@ -321,6 +325,8 @@ extension Opentier_V1_ChatService {
     /// > Answers questions from the approved knowledge, token by token, with citations.
     /// > 
     /// > The events of a stream come in order: `started`, `sources`, `delta` as often as needed, then `completed` or `failed`.
+    /// > Where the deployment offers the model tools, `toolCall` and `toolResult` come between the pieces, each call before its
+    /// > result.
     /// > Closing the connection cancels the answer; what was written so far is kept with finish reason `cancelled`. An answer
     /// > that was asked for with `resumable` goes on instead for 60 seconds, in which its reader may come back with
     /// > `ResumeChat`.

@@ -167,6 +167,24 @@ package nonisolated struct Opentier_V1_StreamChatResponse: Sendable {
     set {event = .failed(newValue)}
   }
 
+  /// A tool that the model has asked for, where the deployment offers tools (`chat.toolRounds`).
+  package var toolCall: Opentier_V1_ChatToolCall {
+    get {
+      if case .toolCall(let v)? = event {return v}
+      return Opentier_V1_ChatToolCall()
+    }
+    set {event = .toolCall(newValue)}
+  }
+
+  /// What became of it.
+  package var toolResult: Opentier_V1_ChatToolResult {
+    get {
+      if case .toolResult(let v)? = event {return v}
+      return Opentier_V1_ChatToolResult()
+    }
+    set {event = .toolResult(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   /// The event. Over SSE its field's name is the event's name and its JSON is the data.
@@ -181,6 +199,10 @@ package nonisolated struct Opentier_V1_StreamChatResponse: Sendable {
     case completed(Opentier_V1_ChatCompleted)
     /// The last event of an answer that could not be given.
     case failed(Opentier_V1_ChatFailed)
+    /// A tool that the model has asked for, where the deployment offers tools (`chat.toolRounds`).
+    case toolCall(Opentier_V1_ChatToolCall)
+    /// What became of it.
+    case toolResult(Opentier_V1_ChatToolResult)
 
   }
 
@@ -278,6 +300,110 @@ package nonisolated struct Opentier_V1_ChatDelta: Sendable {
   package init() {}
 
   fileprivate var _text: String? = nil
+}
+
+/// A tool that the model has asked for, and the server runs with the rights of whoever asked.
+package nonisolated struct Opentier_V1_ChatToolCall: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Names the call; its result repeats it. Unique within one round of calls.
+  package var id: String {
+    get {_id ?? String()}
+    set {_id = newValue}
+  }
+  /// Returns true if `id` has been explicitly set.
+  package var hasID: Bool {self._id != nil}
+  /// Clears the value of `id`. Subsequent reads from it will return its default value.
+  package mutating func clearID() {self._id = nil}
+
+  /// The tool: `search_knowledge` or `read_document`.
+  package var name: String {
+    get {_name ?? String()}
+    set {_name = newValue}
+  }
+  /// Returns true if `name` has been explicitly set.
+  package var hasName: Bool {self._name != nil}
+  /// Clears the value of `name`. Subsequent reads from it will return its default value.
+  package mutating func clearName() {self._name = nil}
+
+  /// The arguments, a JSON object, as the model wrote it; empty where it is too long to be run.
+  package var arguments: String {
+    get {_arguments ?? String()}
+    set {_arguments = newValue}
+  }
+  /// Returns true if `arguments` has been explicitly set.
+  package var hasArguments: Bool {self._arguments != nil}
+  /// Clears the value of `arguments`. Subsequent reads from it will return its default value.
+  package mutating func clearArguments() {self._arguments = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _id: String? = nil
+  fileprivate var _name: String? = nil
+  fileprivate var _arguments: String? = nil
+}
+
+/// What became of a call.
+package nonisolated struct Opentier_V1_ChatToolResult: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The call's id.
+  package var id: String {
+    get {_id ?? String()}
+    set {_id = newValue}
+  }
+  /// Returns true if `id` has been explicitly set.
+  package var hasID: Bool {self._id != nil}
+  /// Clears the value of `id`. Subsequent reads from it will return its default value.
+  package mutating func clearID() {self._id = nil}
+
+  /// The tool.
+  package var name: String {
+    get {_name ?? String()}
+    set {_name = newValue}
+  }
+  /// Returns true if `name` has been explicitly set.
+  package var hasName: Bool {self._name != nil}
+  /// Clears the value of `name`. Subsequent reads from it will return its default value.
+  package mutating func clearName() {self._name = nil}
+
+  /// What came of it, in a few words for people.
+  package var summary: String {
+    get {_summary ?? String()}
+    set {_summary = newValue}
+  }
+  /// Returns true if `summary` has been explicitly set.
+  package var hasSummary: Bool {self._summary != nil}
+  /// Clears the value of `summary`. Subsequent reads from it will return its default value.
+  package mutating func clearSummary() {self._summary = nil}
+
+  /// Whether the tool had no result; the model was told why and went on.
+  package var isError: Bool {
+    get {_isError ?? false}
+    set {_isError = newValue}
+  }
+  /// Returns true if `isError` has been explicitly set.
+  package var hasIsError: Bool {self._isError != nil}
+  /// Clears the value of `isError`. Subsequent reads from it will return its default value.
+  package mutating func clearIsError() {self._isError = nil}
+
+  /// The passages that are new to the model, with the markers that follow those before.
+  package var sources: [Opentier_V1_Source] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _id: String? = nil
+  fileprivate var _name: String? = nil
+  fileprivate var _summary: String? = nil
+  fileprivate var _isError: Bool? = nil
 }
 
 /// How the answer ended.
@@ -462,6 +588,24 @@ package nonisolated struct Opentier_V1_RegenerateMessageResponse: Sendable {
     set {event = .failed(newValue)}
   }
 
+  /// A tool that the model has asked for, where the deployment offers tools (`chat.toolRounds`).
+  package var toolCall: Opentier_V1_ChatToolCall {
+    get {
+      if case .toolCall(let v)? = event {return v}
+      return Opentier_V1_ChatToolCall()
+    }
+    set {event = .toolCall(newValue)}
+  }
+
+  /// What became of it.
+  package var toolResult: Opentier_V1_ChatToolResult {
+    get {
+      if case .toolResult(let v)? = event {return v}
+      return Opentier_V1_ChatToolResult()
+    }
+    set {event = .toolResult(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   /// The event. Over SSE its field's name is the event's name and its JSON is the data.
@@ -476,6 +620,10 @@ package nonisolated struct Opentier_V1_RegenerateMessageResponse: Sendable {
     case completed(Opentier_V1_ChatCompleted)
     /// The last event of an answer that could not be given.
     case failed(Opentier_V1_ChatFailed)
+    /// A tool that the model has asked for, where the deployment offers tools (`chat.toolRounds`).
+    case toolCall(Opentier_V1_ChatToolCall)
+    /// What became of it.
+    case toolResult(Opentier_V1_ChatToolResult)
 
   }
 
@@ -604,6 +752,24 @@ package nonisolated struct Opentier_V1_ResumeChatResponse: Sendable {
     set {event = .failed(newValue)}
   }
 
+  /// A tool that the model has asked for, where the deployment offers tools (`chat.toolRounds`).
+  package var toolCall: Opentier_V1_ChatToolCall {
+    get {
+      if case .toolCall(let v)? = event {return v}
+      return Opentier_V1_ChatToolCall()
+    }
+    set {event = .toolCall(newValue)}
+  }
+
+  /// What became of it.
+  package var toolResult: Opentier_V1_ChatToolResult {
+    get {
+      if case .toolResult(let v)? = event {return v}
+      return Opentier_V1_ChatToolResult()
+    }
+    set {event = .toolResult(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   /// The event. Over SSE its field's name is the event's name and its JSON is the data.
@@ -618,6 +784,10 @@ package nonisolated struct Opentier_V1_ResumeChatResponse: Sendable {
     case completed(Opentier_V1_ChatCompleted)
     /// The last event of an answer that could not be given.
     case failed(Opentier_V1_ChatFailed)
+    /// A tool that the model has asked for, where the deployment offers tools (`chat.toolRounds`).
+    case toolCall(Opentier_V1_ChatToolCall)
+    /// What became of it.
+    case toolResult(Opentier_V1_ChatToolResult)
 
   }
 
@@ -694,7 +864,7 @@ nonisolated extension Opentier_V1_StreamChatRequest: SwiftProtobuf.Message, Swif
 
 nonisolated extension Opentier_V1_StreamChatResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".StreamChatResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}started\0\u{1}sources\0\u{1}delta\0\u{1}completed\0\u{1}failed\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}started\0\u{1}sources\0\u{1}delta\0\u{1}completed\0\u{1}failed\0\u{3}tool_call\0\u{3}tool_result\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -767,6 +937,32 @@ nonisolated extension Opentier_V1_StreamChatResponse: SwiftProtobuf.Message, Swi
           self.event = .failed(v)
         }
       }()
+      case 6: try {
+        var v: Opentier_V1_ChatToolCall?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .toolCall(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .toolCall(v)
+        }
+      }()
+      case 7: try {
+        var v: Opentier_V1_ChatToolResult?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .toolResult(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .toolResult(v)
+        }
+      }()
       default: break
       }
     }
@@ -797,6 +993,14 @@ nonisolated extension Opentier_V1_StreamChatResponse: SwiftProtobuf.Message, Swi
     case .failed?: try {
       guard case .failed(let v)? = self.event else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    case .toolCall?: try {
+      guard case .toolCall(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    }()
+    case .toolResult?: try {
+      guard case .toolResult(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
     }()
     case nil: break
     }
@@ -918,6 +1122,104 @@ nonisolated extension Opentier_V1_ChatDelta: SwiftProtobuf.Message, SwiftProtobu
 
   package static func ==(lhs: Opentier_V1_ChatDelta, rhs: Opentier_V1_ChatDelta) -> Bool {
     if lhs._text != rhs._text {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_V1_ChatToolCall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ChatToolCall"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}arguments\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._id) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._name) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self._arguments) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._id {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._name {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._arguments {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_V1_ChatToolCall, rhs: Opentier_V1_ChatToolCall) -> Bool {
+    if lhs._id != rhs._id {return false}
+    if lhs._name != rhs._name {return false}
+    if lhs._arguments != rhs._arguments {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_V1_ChatToolResult: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ChatToolResult"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}summary\0\u{3}is_error\0\u{1}sources\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._id) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._name) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self._summary) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self._isError) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.sources) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._id {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._name {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._summary {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._isError {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 4)
+    } }()
+    if !self.sources.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.sources, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_V1_ChatToolResult, rhs: Opentier_V1_ChatToolResult) -> Bool {
+    if lhs._id != rhs._id {return false}
+    if lhs._name != rhs._name {return false}
+    if lhs._summary != rhs._summary {return false}
+    if lhs._isError != rhs._isError {return false}
+    if lhs.sources != rhs.sources {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1057,7 +1359,7 @@ nonisolated extension Opentier_V1_RegenerateMessageRequest: SwiftProtobuf.Messag
 
 nonisolated extension Opentier_V1_RegenerateMessageResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RegenerateMessageResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}started\0\u{1}sources\0\u{1}delta\0\u{1}completed\0\u{1}failed\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}started\0\u{1}sources\0\u{1}delta\0\u{1}completed\0\u{1}failed\0\u{3}tool_call\0\u{3}tool_result\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1130,6 +1432,32 @@ nonisolated extension Opentier_V1_RegenerateMessageResponse: SwiftProtobuf.Messa
           self.event = .failed(v)
         }
       }()
+      case 6: try {
+        var v: Opentier_V1_ChatToolCall?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .toolCall(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .toolCall(v)
+        }
+      }()
+      case 7: try {
+        var v: Opentier_V1_ChatToolResult?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .toolResult(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .toolResult(v)
+        }
+      }()
       default: break
       }
     }
@@ -1160,6 +1488,14 @@ nonisolated extension Opentier_V1_RegenerateMessageResponse: SwiftProtobuf.Messa
     case .failed?: try {
       guard case .failed(let v)? = self.event else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    case .toolCall?: try {
+      guard case .toolCall(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    }()
+    case .toolResult?: try {
+      guard case .toolResult(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
     }()
     case nil: break
     }
@@ -1267,7 +1603,7 @@ nonisolated extension Opentier_V1_ResumeChatRequest: SwiftProtobuf.Message, Swif
 
 nonisolated extension Opentier_V1_ResumeChatResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ResumeChatResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}started\0\u{1}sources\0\u{1}delta\0\u{1}completed\0\u{1}failed\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}started\0\u{1}sources\0\u{1}delta\0\u{1}completed\0\u{1}failed\0\u{3}tool_call\0\u{3}tool_result\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1340,6 +1676,32 @@ nonisolated extension Opentier_V1_ResumeChatResponse: SwiftProtobuf.Message, Swi
           self.event = .failed(v)
         }
       }()
+      case 6: try {
+        var v: Opentier_V1_ChatToolCall?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .toolCall(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .toolCall(v)
+        }
+      }()
+      case 7: try {
+        var v: Opentier_V1_ChatToolResult?
+        var hadOneofValue = false
+        if let current = self.event {
+          hadOneofValue = true
+          if case .toolResult(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.event = .toolResult(v)
+        }
+      }()
       default: break
       }
     }
@@ -1370,6 +1732,14 @@ nonisolated extension Opentier_V1_ResumeChatResponse: SwiftProtobuf.Message, Swi
     case .failed?: try {
       guard case .failed(let v)? = self.event else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    case .toolCall?: try {
+      guard case .toolCall(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    }()
+    case .toolResult?: try {
+      guard case .toolResult(let v)? = self.event else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
     }()
     case nil: break
     }

@@ -9,6 +9,8 @@ protocol ChatEventMessage: Message {
   var delta: Opentier_V1_ChatDelta { get set }
   var completed: Opentier_V1_ChatCompleted { get set }
   var failed: Opentier_V1_ChatFailed { get set }
+  var toolCall: Opentier_V1_ChatToolCall { get set }
+  var toolResult: Opentier_V1_ChatToolResult { get set }
 }
 
 extension Opentier_V1_StreamChatResponse: ChatEventMessage {}
@@ -24,6 +26,10 @@ extension ChatEventMessage {
       started = Opentier_V1_ChatStarted(conversation: conversation, message: message, question: question, model: model)
     case .sources(let sources): self.sources = Opentier_V1_ChatSources(sources)
     case .delta(let text): delta = Opentier_V1_ChatDelta(text)
+    case .toolCall(let id, let name, let arguments):
+      toolCall = Opentier_V1_ChatToolCall(id: id, name: name, arguments: arguments)
+    case .toolResult(let id, let name, let summary, let isError, let sources):
+      toolResult = Opentier_V1_ChatToolResult(id: id, name: name, summary: summary, isError: isError, sources: sources)
     case .completed(let reason, let usage, let citations):
       completed = Opentier_V1_ChatCompleted(reason, usage, citations)
     case .failed(let failure): failed = Opentier_V1_ChatFailed(ContractError(failure))
@@ -52,6 +58,26 @@ extension Opentier_V1_ChatDelta {
   init(_ text: String) {
     self.init()
     self.text = text
+  }
+}
+
+extension Opentier_V1_ChatToolCall {
+  init(id: String, name: String, arguments: String) {
+    self.init()
+    self.id = id
+    self.name = name
+    self.arguments = arguments
+  }
+}
+
+extension Opentier_V1_ChatToolResult {
+  init(id: String, name: String, summary: String, isError: Bool, sources: [Source]) {
+    self.init()
+    self.id = id
+    self.name = name
+    self.summary = summary
+    self.isError = isError
+    self.sources = sources.map(Opentier_V1_Source.init)
   }
 }
 

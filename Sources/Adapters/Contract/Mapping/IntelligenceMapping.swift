@@ -50,6 +50,12 @@ extension ChatEvent {
       for source in event.sources { sources.append(try Source(source)) }
       self = .sources(sources)
     case .delta(let event): self = .delta(event.text)
+    case .toolCall(let event): self = .toolCall(id: event.id, name: event.name, arguments: event.arguments)
+    case .toolResult(let event):
+      var sources: [Source] = []
+      for source in event.sources { sources.append(try Source(source)) }
+      self = .toolResult(
+        id: event.id, name: event.name, summary: event.summary, isError: event.isError, sources: sources)
     case .completed(let event):
       guard let reason = FinishReason(rawValue: event.finishReason) else { throw .unreadable("finishReason") }
       var citations: [Citation] = []

@@ -19,6 +19,20 @@ struct ChatEventJSON: Codable {
     let citations: [SourceJSON]
   }
 
+  struct ToolCall: Codable {
+    let id: String
+    let name: String
+    let arguments: String
+  }
+
+  struct ToolResult: Codable {
+    let id: String
+    let name: String
+    let summary: String
+    let isError: Bool
+    let sources: [SourceJSON]
+  }
+
   struct Failed: Codable {
     let kind: String
     let message: String
@@ -27,6 +41,8 @@ struct ChatEventJSON: Codable {
   private(set) var started: Started?
   private(set) var sources: [SourceJSON]?
   private(set) var delta: String?
+  private(set) var toolCall: ToolCall?
+  private(set) var toolResult: ToolResult?
   private(set) var completed: Completed?
   private(set) var failed: Failed?
 
@@ -37,6 +53,10 @@ struct ChatEventJSON: Codable {
         conversationID: conversation.uuid, messageID: message.uuid, userMessageID: question.uuid, model: model)
     case .sources(let given): sources = given.map(SourceJSON.init)
     case .delta(let text): delta = text
+    case .toolCall(let id, let name, let arguments): toolCall = ToolCall(id: id, name: name, arguments: arguments)
+    case .toolResult(let id, let name, let summary, let isError, let sources):
+      toolResult = ToolResult(
+        id: id, name: name, summary: summary, isError: isError, sources: sources.map(SourceJSON.init))
     case .completed(let reason, let usage, let citations):
       completed = Completed(
         finishReason: reason.rawValue, promptTokens: usage.promptTokens, completionTokens: usage.completionTokens,
@@ -60,6 +80,12 @@ struct ChatEventJSON: Codable {
         userMessageID: MessageID(started.userMessageID), model: started.model)
     }
     if let sources { return .sources(sources.map(\.source)) }
+    if let toolCall { return .toolCall(id: toolCall.id, name: toolCall.name, arguments: toolCall.arguments) }
+    if let toolResult {
+      return .toolResult(
+        id: toolResult.id, name: toolResult.name, summary: toolResult.summary, isError: toolResult.isError,
+        sources: toolResult.sources.map(\.source))
+    }
     if let completed, let reason = FinishReason(rawValue: completed.finishReason) {
       return .completed(
         finishReason: reason,

@@ -20,6 +20,8 @@ package struct WriteReply: Sendable {
     package var replyTokens: Int?
     /// The most bytes of a reply that are kept; a model that goes on is stopped, with the finish reason `length`.
     package var maximumReplyBytes = 1 << 20
+    /// How far a model may go with tools.
+    package var tools = ToolSettings()
 
     /// The standard sizes.
     package init() {}
@@ -29,6 +31,7 @@ package struct WriteReply: Sendable {
   let models: LanguageModelRegistry
   let ground: GroundQuestion
   let counter: any TokenCounter
+  let tools: RunTools
   let settings: Settings
   let replies: ActiveReplies
   let desk: ReplyDesk
@@ -111,7 +114,7 @@ package struct WriteReply: Sendable {
         let found = try await ground(order.grounded, caller)
         draft.setSources(found.sources)
         try await emit(.sources(found.sources))
-        return .success(try await generate(draft, order, on: found, emit: emit))
+        return .success(try await generate(draft, order, on: found, caller, emit: emit))
       } catch {
         return .failure(error)
       }
@@ -135,32 +138,8 @@ package struct WriteReply: Sendable {
     try isTold.get()
   }
 
-  private func generate(
-    _ draft: ReplyDraft, _ order: Order, on found: GroundQuestion.Ground, emit: @escaping ChatEmitter
-  ) async throws(UseCaseFailure) -> ReplyEnd {
-    let messages = ground.dialogue(order.grounded, on: found)
-    draft.setPrompt(messages.map(\.content).joined(separator: "\n"))
-    var request = ModelRequest(
-      messages: messages, question: ground.standalone(order.grounded), sources: found.sources,
-      maximumTokens: settings.replyTokens)
-    request.answering = order.meter?.answering
-    request.answering?.note(order.model.name)
-    let limit = limit(of: order.reply)
-    do throws(ModelFailure) {
-      return try await order.model.reply(to: request) { part throws(ModelFailure) in
-        let part = NullCharacter.dropped(from: part)
-        guard !part.isEmpty else { return }
-        guard draft.append(part, limit: limit) else { throw .cancelled }
-        do { try await emit(.delta(part)) } catch { throw .cancelled }
-      }
-    } catch {
-      if draft.isFull { return ReplyEnd(finishReason: .length, usage: nil) }
-      throw UseCaseFailure(error)
-    }
-  }
-
   /// How much of a reply is kept: of a resumable one no more than its log holds.
-  private func limit(of reply: LoggedReply) -> ReplyDraft.Limit {
+  func limit(of reply: LoggedReply) -> ReplyDraft.Limit {
     guard reply.isResumable else { return ReplyDraft.Limit(bytes: settings.maximumReplyBytes, parts: .max) }
     return ReplyDraft.Limit(
       bytes: min(settings.maximumReplyBytes, desk.settings.maximumBytes), parts: desk.settings.maximumEvents)
@@ -175,9 +154,10 @@ package struct WriteReply: Sendable {
     let reason: FinishReason
     var quotes: [Source] = []
     var usage: TokenUsage?
+    var isCached = false
     switch result {
     case .success(let end):
-      (reason, quotes, usage) = (end.finishReason, end.quotes, end.usage)
+      (reason, quotes, usage, isCached) = (end.finishReason, end.quotes, end.usage, end.isCached)
     case .failure(.cancelled):
       reason = .cancelled
     case .failure:
@@ -187,7 +167,7 @@ package struct WriteReply: Sendable {
     let used =
       usage
       ?? TokenUsage(promptTokens: counter.count(content.prompt), completionTokens: counter.count(content.text))
-    draft.meter?.note(used, as: UsageOutcome(reason), hasSpoken: !content.text.isEmpty)
+    draft.meter?.note(isCached ? .none : used, as: UsageOutcome(reason), hasSpoken: !content.text.isEmpty)
     let message = ChatMessage(
       id: draft.id, conversationID: draft.question.conversationID, parentID: draft.question.id, role: .assistant,
       content: content.text, sources: content.sources, citations: citations, model: draft.model, finishReason: reason,
@@ -207,7 +187,7 @@ package struct WriteReply: Sendable {
 }
 
 /// A reply while it is written; shared by the task that writes it and the one that stores it.
-private final class ReplyDraft: Sendable {
+final class ReplyDraft: Sendable {
   struct Content {
     var prompt = ""
     var text = ""
@@ -241,7 +221,9 @@ private final class ReplyDraft: Sendable {
   var isFull: Bool { state.withLock { $0.isFull } }
 
   func setSources(_ sources: [Source]) { state.withLock { $0.sources = sources } }
-  func setPrompt(_ prompt: String) { state.withLock { $0.prompt = prompt } }
+  func addSources(_ sources: [Source]) { state.withLock { $0.sources += sources } }
+  /// Notes what the model has read in one more round.
+  func addPrompt(_ prompt: String) { state.withLock { $0.prompt += $0.prompt.isEmpty ? prompt : "\n" + prompt } }
 
   /// Adds a part; `false` when it would go over the limit, and then nothing is added.
   func append(_ part: String, limit: Limit) -> Bool {

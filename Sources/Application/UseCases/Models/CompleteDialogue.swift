@@ -70,17 +70,17 @@ package struct CompleteDialogue: Sendable {
     guard command.messages.count <= Self.maximumMessages else {
       throw .invalid("messages must be at most \(Self.maximumMessages)")
     }
-    var request = isGrounded ? try await grounded(command, caller, emit) : Self.plain(command)
+    var request = isGrounded ? try await grounded(command, caller, emit) : Self.plain(command, caller)
     if let reason = model.unsupported(in: request) { throw .invalid(reason) }
     request.answering = meter?.answering
     try await generate(request, by: model, meter, emit)
   }
 
-  private static func plain(_ command: Command) -> ModelRequest {
+  private static func plain(_ command: Command, _ caller: Principal) -> ModelRequest {
     ModelRequest(
       messages: command.messages, question: command.messages.last { $0.isQuestion }?.content ?? "", sources: [],
       maximumTokens: command.maximumTokens, tools: command.tools, options: command.options, isGrounded: false,
-      prompt: command.prompt)
+      prompt: command.prompt, organizationID: caller.organizationID)
   }
 
   /// The request with the passages for the last question. What follows it, such as what tools have answered, stays.
@@ -103,7 +103,7 @@ package struct CompleteDialogue: Sendable {
     return ModelRequest(
       messages: dialogue + command.messages[(last + 1)...], question: ground.standalone(question),
       sources: found.sources, maximumTokens: command.maximumTokens ?? settings.replyTokens, tools: command.tools,
-      options: command.options)
+      options: command.options, organizationID: caller.organizationID)
   }
 
   /// A message as history knows it. The marks of citations in earlier replies are left out: their numbers were those of
@@ -145,7 +145,7 @@ package struct CompleteDialogue: Sendable {
     let text = reply.withLock { $0.text }
     let usage =
       end.usage ?? TokenUsage(promptTokens: counter.count(prompt), completionTokens: counter.count(text))
-    meter?.note(usage, as: .completed, hasSpoken: !text.isEmpty)
+    meter?.note(end.isCached ? .none : usage, as: .completed, hasSpoken: !text.isEmpty)
     try await emit(
       .completed(
         CompletionEnd(
