@@ -303,7 +303,8 @@ def test_an_ingest_that_is_killed_again_and_again_takes_each_file_once(binary: P
     generator = random.Random(seed())
     folder = tmp_path / "files"
     folder.mkdir()
-    texts = [Text.make(number, generator) for number in range(30)]
+    # So many that no run is done before it is killed.
+    texts = [Text.make(number, generator) for number in range(150)]
     for text in texts:
         (folder / f"{text.number}.md").write_text(text.body)
     (tmp_path / "opentier.yaml").write_text(CRASHING)
@@ -322,7 +323,7 @@ def test_an_ingest_that_is_killed_again_and_again_takes_each_file_once(binary: P
     done = subprocess.run(
         command, cwd=tmp_path, env=clean_environment(), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "30 of 30 ingested, 0 failed\n"
+    assert done.stdout == "150 of 150 ingested, 0 failed\n"
     with running(binary, tmp_path, config=CRASHING) as server:
         ada = server.sign_up("ada")
         documents = ada.call("GET", "/documents", params={"pageSize": 200})["documents"]
@@ -335,4 +336,4 @@ def test_an_ingest_that_is_killed_again_and_again_takes_each_file_once(binary: P
             assert time.monotonic() < deadline
             time.sleep(0.1)
         assert server.rows("SELECT count(*) FROM ingestion_jobs WHERE state = 'failed'") == [(0,)]
-        assert server.counts()["document_revisions"] == 30
+        assert server.counts()["document_revisions"] == 150
