@@ -3,7 +3,7 @@ import Glibc
 package import NIOCore
 
 /// To which addresses connections to a host may go, whatever its name resolves to.
-package enum EgressReach: Hashable, Sendable, CaseIterable {
+package enum EgressReach: Hashable, Sendable {
   /// To those of the Internet.
   case global
   /// To this machine and its network as well, but to no cloud's metadata.

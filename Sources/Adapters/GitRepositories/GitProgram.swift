@@ -21,19 +21,21 @@ struct GitProgram: Sendable {
 
   /// Runs a command in a bare repository.
   ///
-  /// - Parameter protocols: by which it may reach other repositories, such as `https`; none for a command that must not.
+  /// - Parameters:
+  ///   - protocols: by which it may reach other repositories, such as `https`; none for a command that must not.
+  ///   - settings: of git, besides those of every command, as `name=value`.
   /// - Throws: `.unavailable` where it takes too long, `.invalid` where it is missing or prints more than
   ///   `maximumOutput` bytes, `.cancelled`.
   func run(
-    _ arguments: [String], in directory: String, protocols: String = "", input: [UInt8] = [],
-    maximumOutput: Int = 1 << 20
+    _ arguments: [String], in directory: String, protocols: String = "", settings: [String] = [],
+    input: [UInt8] = [], maximumOutput: Int = 1 << 20
   ) async throws(FetchFailure) -> Output {
     let seconds = max(Int(time.components.seconds), 1)
     let process = ConfinedProcess(
       limits: ["--cpu=\(seconds)", "--fsize=\(maximumFileBytes)", "--core=0", "--nofile=256"], time: time,
       environment: Self.environment.merging(["GIT_ALLOW_PROTOCOL": protocols.isEmpty ? "none" : protocols]) { $1 })
     let outcome = await process.run(
-      ["git", "-C", directory] + (Self.settings + trust).flatMap { ["-c", $0] } + arguments, input: input,
+      ["git", "-C", directory] + (Self.settings + trust + settings).flatMap { ["-c", $0] } + arguments, input: input,
       maximumOutput: maximumOutput, maximumErrors: 1 << 20)
     switch outcome {
     case .ended(let output, let errors, let status?):

@@ -58,10 +58,10 @@ package struct GitRepositoryReader: RepositoryReader {
     if !pins.isEmpty { try await requirePinning(in: copy) }
     let source = isLocal ? "file://" + spec.location : spec.location
     try await succeed(
-      pins + [
+      [
         "fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance", "--", source,
         "+\(spec.reference ?? "HEAD"):refs/opentier/head",
-      ], in: copy, protocols: isLocal ? "file" : "https")
+      ], in: copy, protocols: isLocal ? "file" : "https", settings: pins)
     let head = try await succeed(["rev-parse", "--verify", "refs/opentier/head^{commit}"], in: copy)
     let id = String(decoding: head, as: UTF8.self).trimmingWhitespace()
     let tree = try await succeed(
@@ -83,7 +83,7 @@ package struct GitRepositoryReader: RepositoryReader {
   static func pins(_ place: ResolvedAddress) -> [String] {
     guard place.addresses != [place.host] else { return [] }
     let addresses = place.addresses.map { $0.contains(":") ? "[\($0)]" : $0 }.joined(separator: ",")
-    return ["-c", "http.curloptResolve=\(place.host):\(place.port):\(addresses)"]
+    return ["http.curloptResolve=\(place.host):\(place.port):\(addresses)"]
   }
 
   /// A `git` that does not know the setting would pass over it without a word.
@@ -124,14 +124,14 @@ package struct GitRepositoryReader: RepositoryReader {
 
   @discardableResult
   private func succeed(
-    _ arguments: [String], in copy: String, protocols: String = "", input: [UInt8] = [],
-    maximumOutput: Int = 1 << 20
+    _ arguments: [String], in copy: String, protocols: String = "", settings: [String] = [],
+    input: [UInt8] = [], maximumOutput: Int = 1 << 20
   ) async throws(FetchFailure) -> [UInt8] {
     let output = try await git.run(
-      arguments, in: copy, protocols: protocols, input: input, maximumOutput: maximumOutput)
+      arguments, in: copy, protocols: protocols, settings: settings, input: input, maximumOutput: maximumOutput)
     guard output.status == 0 else {
       let words = output.message.isEmpty ? "it ended with code \(output.status)" : output.message
-      let reason = "git \(arguments.first { !$0.hasPrefix("-") && !$0.contains("=") } ?? ""): \(words)"
+      let reason = "git \(arguments[0]): \(words)"
       // What the network does may pass; a branch or a repository that is not there will not.
       let isFinal = ["couldn't find remote ref", "does not appear to be a git repository", "not found", "too large"]
         .contains { words.contains($0) }

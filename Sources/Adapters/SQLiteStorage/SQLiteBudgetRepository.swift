@@ -16,7 +16,7 @@ package struct SQLiteBudgetRepository: BudgetRepository {
     try await database.read { db in
       let rows = try Row.fetchAll(
         db,
-        sql: """
+        cached: """
           SELECT * FROM budgets WHERE organization_id = ? AND (? IS NULL OR id < ?) ORDER BY id DESC LIMIT ?
           """, arguments: [organization.sql, page.after?.id, page.after?.id, page.size + 1])
       let budgets = try rows.prefix(page.size).map { try Budget(row: $0).rolled(to: time) }
@@ -37,12 +37,12 @@ package struct SQLiteBudgetRepository: BudgetRepository {
     return try await database.write { db in
       if let user {
         let isThere = try Row.fetchOne(
-          db, sql: "SELECT 1 FROM users WHERE id = ? AND organization_id = ?",
+          db, cached: "SELECT 1 FROM users WHERE id = ? AND organization_id = ?",
           arguments: [user.sql, organization.sql])
         guard isThere != nil else { throw StorageFailure.notFound }
       }
       let known = try Row.fetchOne(
-        db, sql: "SELECT * FROM budgets WHERE organization_id = ? AND user_id IS ?",
+        db, cached: "SELECT * FROM budgets WHERE organization_id = ? AND user_id IS ?",
         arguments: [organization.sql, user.sql]
       ).map(Budget.init(row:))
       var budget =
@@ -77,7 +77,8 @@ package struct SQLiteBudgetRepository: BudgetRepository {
   package func delete(_ id: BudgetID, entry: AuditEntry) async throws(StorageFailure) {
     try await database.write { db in
       try db.execute(
-        sql: "DELETE FROM budgets WHERE id = ? AND organization_id = ?", arguments: [id.sql, entry.organizationID.sql])
+        cached: "DELETE FROM budgets WHERE id = ? AND organization_id = ?",
+        arguments: [id.sql, entry.organizationID.sql])
       guard db.changesCount == 1 else { throw StorageFailure.notFound }
       try db.insert(entry.about(id))
     }
@@ -100,7 +101,7 @@ extension Database {
   fileprivate func costs(_ table: String, _ time: String, of budget: Budget) throws -> Int {
     try Int.fetchOne(
       self,
-      sql: """
+      cached: """
         SELECT coalesce(sum(cost_micros), 0) FROM \(table)
         WHERE organization_id = ? AND \(time) >= ? AND \(time) < ? AND (? IS NULL OR user_id = ?)
         """,

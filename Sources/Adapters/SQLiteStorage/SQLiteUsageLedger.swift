@@ -28,14 +28,14 @@ package struct SQLiteUsageLedger: UsageLedger {
       let owner = record.owner
       let call = try db.takeReservation(record.id, of: owner)
       let earlier = try Row.fetchOne(
-        db, sql: "SELECT * FROM usage_events WHERE id = ? AND organization_id = ?",
+        db, cached: "SELECT * FROM usage_events WHERE id = ? AND organization_id = ?",
         arguments: [record.id.sql, owner.organizationID.sql]
       ).map(UsageRecord.init(row:))
       let settlement = UsageSettlement(
         of: record, reservation: call.map { ($0.tokens, $0.cost) }, earlier: earlier)
       guard let settlement else { return [] }
       try db.execute(
-        sql: """
+        cached: """
           INSERT OR REPLACE INTO usage_events (id, organization_id, user_id, api_key_id, kind, model, prompt_tokens,
             completion_tokens, cost_micros, outcome, occurred_at)
           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -64,7 +64,7 @@ package struct SQLiteUsageLedger: UsageLedger {
       let day = UsageDay(call.startedAt)
       try db.correctCounters(call.subject, of: owner, by: -call.tokens, on: day)
       try db.execute(
-        sql: """
+        cached: """
           UPDATE usage_counters SET first_day_requests = max(0, first_day_requests - 1)
           WHERE organization_id = ? AND scope = ? AND subject_id = ?
           """, arguments: [owner.organizationID.sql, UsageScope.user.rawValue, owner.userID.sql])
@@ -86,7 +86,7 @@ package struct SQLiteUsageLedger: UsageLedger {
   package func expired(at time: Date, limit: Int) async throws(StorageFailure) -> [MeteredCall] {
     try await database.read { db in
       try Row.fetchAll(
-        db, sql: "SELECT * FROM usage_reservations WHERE expires_at <= ? ORDER BY expires_at, id LIMIT ?",
+        db, cached: "SELECT * FROM usage_reservations WHERE expires_at <= ? ORDER BY expires_at, id LIMIT ?",
         arguments: [time.sql, max(0, limit)]
       ).map(MeteredCall.init(row:))
     }
@@ -164,7 +164,7 @@ extension Database {
     guard call.holdsAnything, !counted.isEmpty || !budgets.isEmpty else { return nil }
     for budget in budgets { try store(budget) }
     try execute(
-      sql: """
+      cached: """
         INSERT INTO usage_reservations (id, organization_id, user_id, api_key_id, kind, model, is_stream, tokens,
           cost_micros, started_at, expires_at)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -180,7 +180,7 @@ extension Database {
   private func firstDay(of call: MeteredCall, _ limits: UsageLimits) throws -> (ends: Date, requests: Int)? {
     guard let requests = limits.firstDayRequests, !call.isExemptFromFirstDay else { return nil }
     let row = try Row.fetchOne(
-      self, sql: "SELECT created_at FROM users WHERE id = ? AND organization_id = ?",
+      self, cached: "SELECT created_at FROM users WHERE id = ? AND organization_id = ?",
       arguments: [call.owner.userID.sql, call.owner.organizationID.sql])
     guard let end = try row?.time("created_at").addingTimeInterval(UsageLimits.firstDay), end > call.startedAt else {
       return nil
@@ -197,7 +197,7 @@ extension Database {
       }
     return try Int.fetchOne(
       self,
-      sql: """
+      cached: """
         SELECT count(*) FROM usage_reservations
         WHERE organization_id = ? AND \(condition) AND is_stream AND expires_at > ?
         """, arguments: [call.owner.organizationID.sql, call.subject(scope), call.startedAt.sql]) ?? 0
@@ -206,7 +206,7 @@ extension Database {
   /// Removes an open reservation and answers with it.
   fileprivate func takeReservation(_ id: UsageCallID, of owner: Owner) throws -> MeteredCall? {
     try Row.fetchOne(
-      self, sql: "DELETE FROM usage_reservations WHERE id = ? AND organization_id = ? AND user_id = ? RETURNING *",
+      self, cached: "DELETE FROM usage_reservations WHERE id = ? AND organization_id = ? AND user_id = ? RETURNING *",
       arguments: [id.sql, owner.organizationID.sql, owner.userID.sql]
     ).map(MeteredCall.init(row:))
   }

@@ -7,11 +7,11 @@ extension Database {
   /// The counter of a subject, as stored; `nil` where nothing was counted yet.
   func usageCounter(_ scope: UsageScope, _ subject: UUID, in organization: OrganizationID) throws -> UsageCounter? {
     try Row.fetchOne(
-      cachedStatement(
-        sql: """
-          SELECT accounted, day, tokens, first_day_requests FROM usage_counters
-          WHERE organization_id = ? AND scope = ? AND subject_id = ?
-          """), arguments: [organization.sql, scope.rawValue, subject]
+      self,
+      cached: """
+        SELECT accounted, day, tokens, first_day_requests FROM usage_counters
+        WHERE organization_id = ? AND scope = ? AND subject_id = ?
+        """, arguments: [organization.sql, scope.rawValue, subject]
     ).map { row in
       var counter = UsageCounter()
       counter.accounted = try row.value("accounted")
@@ -26,39 +26,39 @@ extension Database {
   func store(
     _ counter: UsageCounter, _ scope: UsageScope, _ subject: UUID, in organization: OrganizationID
   ) throws {
-    try cachedStatement(
-      sql: """
+    try execute(
+      cached: """
         INSERT OR REPLACE INTO usage_counters
           (organization_id, scope, subject_id, accounted, day, tokens, first_day_requests)
         VALUES (?, ?, ?, ?, ?, ?, ?)
-        """
-    ).execute(arguments: [
-      organization.sql, scope.rawValue, subject, counter.accounted, counter.day.number, counter.tokens,
-      counter.firstDayRequests,
-    ])
+        """,
+      arguments: [
+        organization.sql, scope.rawValue, subject, counter.accounted, counter.day.number, counter.tokens,
+        counter.firstDayRequests,
+      ])
   }
 
   /// The budgets that somebody's calls count for: the organisation's, then their own.
   func budgets(of owner: Owner) throws -> [Budget] {
     try Row.fetchAll(
-      cachedStatement(
-        sql: """
-          SELECT * FROM budgets WHERE organization_id = ? AND (user_id IS NULL OR user_id = ?) ORDER BY user_id NULLS FIRST
-          """), arguments: [owner.organizationID.sql, owner.userID.sql]
+      self,
+      cached: """
+        SELECT * FROM budgets WHERE organization_id = ? AND (user_id IS NULL OR user_id = ?) ORDER BY user_id NULLS FIRST
+        """, arguments: [owner.organizationID.sql, owner.userID.sql]
     ).map(Budget.init(row:))
   }
 
   /// A tenant's budget.
   func budget(_ id: BudgetID, in organization: OrganizationID) throws -> Budget? {
     try Row.fetchOne(
-      self, sql: "SELECT * FROM budgets WHERE id = ? AND organization_id = ?", arguments: [id.sql, organization.sql]
+      self, cached: "SELECT * FROM budgets WHERE id = ? AND organization_id = ?", arguments: [id.sql, organization.sql]
     ).map(Budget.init(row:))
   }
 
   /// Writes a budget, new or changed.
   func store(_ budget: Budget) throws {
     try execute(
-      sql: """
+      cached: """
         INSERT OR REPLACE INTO budgets (id, organization_id, user_id, limit_micros, period_start, spent_micros,
           reserved_micros, alerted_percent, override_expires_at, override_reason, override_by)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -86,7 +86,7 @@ extension Database {
   /// Writes an entry of the audit log.
   func insert(_ entry: AuditEntry) throws {
     try execute(
-      sql: """
+      cached: """
         INSERT INTO audit_log (id, organization_id, actor_id, action, subject_id, details, occurred_at)
         VALUES (?, ?, ?, ?, ?, ?, ?)
         """,

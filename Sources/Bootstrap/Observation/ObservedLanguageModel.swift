@@ -26,11 +26,8 @@ struct ObservedLanguageModel: LanguageModel {
   func reply(
     to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
   ) async throws(ModelFailure) -> ReplyEnd {
-    let attributes: SpanAttributes = [
-      SpanAttributeName.operation: .string(request.prompt == nil ? "chat" : "text_completion"),
-      SpanAttributeName.model: .string(name),
-    ]
-    return try await withTracedSpan(SpanName.provider, ofKind: .client, attributes) { span throws(ModelFailure) in
+    try await withTracedSpan(SpanName.provider, ofKind: .client, attributes(of: request)) {
+      span throws(ModelFailure) in
       let waiting = InstrumentationSystem.tracer.startAnySpan(SpanName.firstToken, context: span.context)
       let watch = Watch(start: .now)
       do throws(ModelFailure) {
@@ -57,6 +54,13 @@ struct ObservedLanguageModel: LanguageModel {
         throw error
       }
     }
+  }
+
+  private func attributes(of request: ModelRequest) -> SpanAttributes {
+    [
+      SpanAttributeName.operation: .string(request.prompt == nil ? "chat" : "text_completion"),
+      SpanAttributeName.model: .string(name),
+    ]
   }
 
   private func tell(_ span: any Span, _ end: ReplyEnd) {

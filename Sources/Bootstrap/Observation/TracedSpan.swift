@@ -36,15 +36,17 @@ enum SpanAttributeName {
 
 /// Runs a step in a span of its own, which fails with it.
 ///
-/// - Parameter body: gets the span, to say more of it.
+/// - Parameters:
+///   - attributes: what is known of it; asked for only where it is recorded.
+///   - body: gets the span, to say more of it.
 func withTracedSpan<Value: Sendable, Failure: Error>(
-  _ name: String, ofKind kind: SpanKind = .internal, _ attributes: SpanAttributes = [:],
+  _ name: String, ofKind kind: SpanKind = .internal, _ attributes: @autoclosure () -> SpanAttributes = [:],
   _ body: (any Span) async throws(Failure) -> Value
 ) async throws(Failure) -> Value {
   let span = InstrumentationSystem.tracer.startAnySpan(name, ofKind: kind)
   // Nothing records: then the context is the caller's, too.
   guard span.isRecording else { return try await body(span) }
-  span.attributes.merge(attributes)
+  span.attributes.merge(attributes())
   let result: Result<Value, Failure> = await ServiceContext.withValue(span.context) {
     do throws(Failure) { return .success(try await body(span)) } catch { return .failure(error) }
   }

@@ -187,7 +187,7 @@ struct GitRepositoryReaderTests {
   func pins() {
     let place = ResolvedAddress(host: "h", port: 443, addresses: ["192.0.2.1", "2001:db8:0:0:0:0:0:1"])
     #expect(
-      GitRepositoryReader.pins(place) == ["-c", "http.curloptResolve=h:443:192.0.2.1,[2001:db8:0:0:0:0:0:1]"])
+      GitRepositoryReader.pins(place) == ["http.curloptResolve=h:443:192.0.2.1,[2001:db8:0:0:0:0:0:1]"])
     let literal = ResolvedAddress(host: "192.0.2.1", port: 443, addresses: ["192.0.2.1"])
     #expect(GitRepositoryReader.pins(literal).isEmpty)
     for version in ["git version 2.37.0", "git version 2.39.5\n", "git version 3.0.1"] {
