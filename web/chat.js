@@ -3,7 +3,7 @@
 import { announce, button, el, fill, iconButton, loading, notice } from './dom.js';
 import { ApiError, call, listAll, sentence } from './api.js';
 import { answerOf, cancelAnswer } from './answer.js';
-import { messageOf, sourceOf } from './contract.js';
+import { messageOf, sourceOf, toolCallOf, toolResultOf } from './contract.js';
 import { MessageTree } from './tree.js';
 import { addressOf, go, settle } from './router.js';
 import './composer.js';
@@ -143,8 +143,8 @@ class Chat extends HTMLElement {
         }
         else if (type === 'sources') node?.sources((message.sources ?? []).map(sourceOf));
         else if (type === 'delta') node?.delta(message.text ?? '');
-        else if (type === 'toolCall') node?.toolCall(message.name ?? '');
-        else if (type === 'toolResult') node?.toolResult((message.sources ?? []).map(sourceOf));
+        else if (type === 'toolCall') node?.toolCall(toolCallOf(message));
+        else if (type === 'toolResult') node?.toolResult(toolResultOf(message));
         else if (type === 'completed') this.#completed(node, message);
         else if (type === 'failed') throw new ApiError(message.code, sentence(message.message ?? 'The answer failed'));
       }

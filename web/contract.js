@@ -31,6 +31,23 @@ export function messageOf(wire) {
     sources: (wire.sources ?? []).map(sourceOf),
     citations: (wire.citations ?? []).map(sourceOf),
     finishReason: wire.finishReason ?? '',
+    // Tools' steps are told while an answer is written, and are not stored with it.
+    steps: [],
+  };
+}
+
+/** A step of an answer: a tool that the model has asked for. Its outcome is null until there is one. */
+export function toolCallOf(wire) {
+  return { id: wire.id ?? '', name: wire.name ?? '', arguments: wire.arguments ?? '', outcome: null };
+}
+
+export function toolResultOf(wire) {
+  return {
+    id: wire.id ?? '',
+    name: wire.name ?? '',
+    summary: wire.summary ?? '',
+    isError: wire.isError ?? false,
+    sources: (wire.sources ?? []).map(sourceOf),
   };
 }
 

@@ -52,6 +52,9 @@ const icons = {
   left: 'M15 5l-7 7 7 7',
   right: 'M9 5l7 7-7 7',
   quote: 'M5 6v12M9 8h10M9 12h10M9 16h6',
+  warning: 'M12 4l9 16H3zM12 10v4M12 17h.01',
+  book: 'M12 6c-2-2-5-2-8-1v14c3-1 6-1 8 1 2-2 5-2 8-1V5c-3-1-6-1-8 1zM12 6v14',
+  tool: 'M9 6l-6 6 6 6M15 6l6 6-6 6',
   trash: 'M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13',
 };
 

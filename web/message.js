@@ -4,9 +4,12 @@ import { announce, el, fill, iconButton } from './dom.js';
 import { count, pages } from './format.js';
 import { MarkdownStream, markdownNodes } from './markdown.js';
 import { provenance } from './source-panel.js';
+import { ToolSteps, doing } from './tool-steps.js';
 
 class Message extends HTMLElement {
   #message;
+  #head = el('h2', { class: 'visually-hidden' });
+  #steps = new ToolSteps((source, opener) => this.#open([source], opener));
   #body = el('div', { class: 'message-body' });
   #foot = el('div', { class: 'message-foot' });
   #stream = null;
@@ -30,7 +33,15 @@ class Message extends HTMLElement {
     fill(this.#body, asked
       ? el('p', { class: 'question' }, message.content) : markdownNodes(message.content, this.#context()));
     fill(this.#foot, !asked && this.#endNote(), !asked && this.#citations(), this.#actions(asked, place));
-    fill(this, el('h2', { class: 'visually-hidden' }, asked ? 'You asked' : 'Answer'), this.#body, this.#foot);
+    this.#steps.show(message.steps, true);
+    this.#place(asked);
+  }
+
+  #place(asked = false) {
+    this.#head.textContent = asked ? 'You asked' : 'Answer';
+    const parts = [this.#head, !asked && this.#steps.node, this.#body, this.#foot].filter(Boolean);
+    // What stands there already keeps the focus that is in it.
+    if (parts.some((part, index) => this.childNodes[index] !== part)) fill(this, parts);
   }
 
   /** Begins an answer that arrives in pieces. */
@@ -41,7 +52,8 @@ class Message extends HTMLElement {
     this.#stream = null;
     fill(this.#body, el('p', { class: 'thinking' }, 'Looking for passages…'));
     fill(this.#foot);
-    fill(this, el('h2', { class: 'visually-hidden' }, 'Answer'), this.#body, this.#foot);
+    this.#steps.show(message.steps, false);
+    this.#place();
   }
 
   sources(sources) {
@@ -51,14 +63,31 @@ class Message extends HTMLElement {
   }
 
   /** The model looks for more, which takes a while; what it has said so far stays. */
-  toolCall(name) {
-    const works = { search_knowledge: 'Looking for more passages…', read_document: 'Reading on in a document…' };
-    if (this.#message.content === '') fill(this.#body, el('p', { class: 'thinking' }, works[name] ?? 'Working…'));
+  toolCall(step) {
+    this.#message.steps.push(step);
+    this.#steps.show(this.#message.steps, false);
+    this.#working(doing(step));
+    announce(doing(step));
   }
 
   /** The passages that a tool has found come behind those that there are. */
-  toolResult(sources) {
-    this.#message.sources = [...this.#message.sources, ...sources];
+  toolResult(outcome) {
+    // Ids are unique within one round of calls, and a result comes before the next round.
+    const step = this.#message.steps.findLast(({ id, outcome: known }) => id === outcome.id && !known);
+    if (step) step.outcome = outcome;
+    this.#message.sources = [...this.#message.sources, ...outcome.sources];
+    this.#steps.show(this.#message.steps, false);
+    const { length } = outcome.sources;
+    this.#working(length > 0 ? `Reading ${count(length, 'more passage')}…` : 'Thinking…');
+  }
+
+  /** Says what is going on behind what has been said, or in place of it. */
+  #working(text) {
+    this.#flush();
+    const line = el('p', { class: 'thinking' }, text);
+    if (this.#stream) fill(this.#foot, line);
+    else fill(this.#body, line);
+    this.dispatchEvent(new CustomEvent('grown', { bubbles: true }));
   }
 
   /** Adds a piece of the answer; pieces that come within one frame are drawn together. */
@@ -76,6 +105,8 @@ class Message extends HTMLElement {
       fill(this.#body);
       this.#stream = new MarkdownStream(this.#body, this.#context());
     }
+    // What is going on is said in the foot until the answer goes on; the empty line before that is no word yet.
+    if (this.#waiting.trim() !== '') fill(this.#foot);
     this.#stream.append(this.#waiting);
     this.#waiting = '';
     this.dispatchEvent(new CustomEvent('grown', { bubbles: true }));

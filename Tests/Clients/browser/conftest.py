@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from support import PASSWORD
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
@@ -107,3 +109,18 @@ def violations() -> Callable[[Page], list[str]]:
         return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
 
     return check
+
+
+@pytest.fixture(scope="session")
+def sign_in() -> Callable[[Page, str, str, str], Page]:
+    """Signs in on a page: `sign_in(page, server.url, "ada", "usage")` for what `support.Server.sign_up` has made."""
+
+    def enter(page: Page, url: str, name: str, view: str = "chat") -> Page:
+        page.goto(f"{url}/#/{view}")
+        page.get_by_label("Email").fill(f"{name}@example.org")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.locator(".sidebar").wait_for(state="attached")
+        return page
+
+    return enter
