@@ -2,14 +2,17 @@
 
 import { currentSession, dropSession } from './session.js';
 import { eventsOf } from './sse.js';
+import { retryTime } from './limits.js';
 
 export class ApiError extends Error {
-  constructor(code, message, { status = 0, requestId = '' } = {}) {
+  /** `retryAt`: when the server lets it be tried again, in milliseconds since 1970; 0 where it does not say. */
+  constructor(code, message, { status = 0, requestId = '', retryAt = 0 } = {}) {
     super(message);
     this.name = 'ApiError';
     this.code = code;
     this.status = status;
     this.requestId = requestId;
+    this.retryAt = retryAt;
   }
 }
 
@@ -45,7 +48,7 @@ async function request(method, path, { json, form, query, signal, headers = {}, 
 
 async function failureOf(response) {
   const requestId = response.headers.get('x-request-id') ?? '';
-  const details = { status: response.status, requestId };
+  const details = { status: response.status, requestId, retryAt: retryTime(response.headers.get('retry-after')) };
   try {
     const { code, message } = await response.json();
     if (message) return new ApiError(code ?? 'unknown', sentence(message), details);

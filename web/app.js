@@ -14,15 +14,20 @@ import './memories.js';
 import './keys.js';
 import './documents.js';
 import './document.js';
+import './usage.js';
+import './budgets.js';
+import './wait.js';
 
 const places = [
   { view: 'chat', name: 'Ask', icon: 'chat', role: 'USER_ROLE_USER' },
   { view: 'documents', name: 'Documents', icon: 'document', role: 'USER_ROLE_USER' },
   { view: 'memories', name: 'About me', icon: 'person', role: 'USER_ROLE_USER' },
   { view: 'keys', name: 'API keys', icon: 'key', role: 'USER_ROLE_USER' },
+  { view: 'usage', name: 'Usage', icon: 'chart', role: 'USER_ROLE_USER' },
   { view: 'submit', name: 'Submit', icon: 'submit', role: 'USER_ROLE_CONTRIBUTOR' },
   { view: 'submissions', name: 'Submissions', icon: 'list', role: 'USER_ROLE_CONTRIBUTOR' },
   { view: 'review', name: 'Review', icon: 'review', role: 'USER_ROLE_ADMIN' },
+  { view: 'budgets', name: 'Budgets', icon: 'purse', role: 'USER_ROLE_ADMIN' },
 ];
 
 const narrow = matchMedia('(max-width: 50rem)');
@@ -31,6 +36,8 @@ function viewFor({ view, id, query }) {
   switch (view) {
     case 'memories': return el('ot-memories');
     case 'keys': return el('ot-keys');
+    case 'usage': return el('ot-usage', { period: query.get('period'), user: query.get('user') });
+    case 'budgets': return el('ot-budgets', { user: query.get('user') });
     case 'submit': return el('ot-submit');
     case 'submissions': return el('ot-submissions');
     case 'review': return el('ot-review');

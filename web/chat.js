@@ -119,11 +119,19 @@ class Chat extends HTMLElement {
   #regenerate(message) {
     if (this.#run) return null;
     const [conversation, id] = [this.#conversation, message.id].map(encodeURIComponent);
-    return this.#stream(`/conversations/${conversation}/messages/${id}/regenerate`, {}, () => message.parentId);
+    const place = () => {
+      this.#composer.clear();
+      return message.parentId;
+    };
+    return this.#stream(`/conversations/${conversation}/messages/${id}/regenerate`, {}, place,
+      () => this.#regenerate(message));
   }
 
-  /** Runs one answer; `place` is told when the server has taken the request and names the new answer's parent. */
-  async #stream(path, json, place) {
+  /**
+   * Runs one answer; `place` is told when the server has taken the request and names the new answer's parent. `retry` asks
+   * for it again; without it the question still stands in the box.
+   */
+  async #stream(path, json, place, retry = null) {
     const run = { abort: new AbortController(), messageId: '', stopped: false };
     this.#run = run;
     this.#composer.streaming(true);
@@ -149,7 +157,7 @@ class Chat extends HTMLElement {
         else if (type === 'failed') throw new ApiError(message.code, sentence(message.message ?? 'The answer failed'));
       }
     } catch (error) {
-      this.#interrupted(node, error);
+      this.#interrupted(node, error, retry);
     } finally {
       this.#run = null;
       this.#composer.streaming(false);
@@ -197,10 +205,13 @@ class Chat extends HTMLElement {
     announce(finishReason === 'cancelled' ? 'The answer was stopped.' : 'The answer is complete.');
   }
 
-  #interrupted(node, error) {
+  #interrupted(node, error, retry) {
     const stopped = error.name === 'AbortError';
     if (!node) {
-      if (!stopped) this.#composer.failed(error);
+      // The words take room from the log.
+      const isAtEnd = this.#isAtEnd;
+      if (!stopped) this.#composer.failed(error, retry);
+      this.#follow(isAtEnd);
       return;
     }
     node.message.failure = stopped ? '' : error.message;
@@ -218,8 +229,11 @@ class Chat extends HTMLElement {
 
   /** Keeps the end in sight, unless the reader has scrolled up to read. */
   #follow(always = false) {
-    const left = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight;
-    if (always || left < 160) this.#log.scrollTop = this.#log.scrollHeight;
+    if (always || this.#isAtEnd) this.#log.scrollTop = this.#log.scrollHeight;
+  }
+
+  get #isAtEnd() {
+    return this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < 160;
   }
 }
 

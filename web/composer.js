@@ -2,6 +2,7 @@
 
 import { el, fill, icon, notice } from './dom.js';
 import { drafts } from './session.js';
+import { retryOf } from './wait.js';
 
 class Composer extends HTMLElement {
   #box;
@@ -81,8 +82,20 @@ class Composer extends HTMLElement {
     drafts.write(this.#draft, this.#box.value);
   }
 
-  failed(error) {
-    fill(this.#failure, notice(error));
+  /** Takes away what went wrong. */
+  clear() {
+    fill(this.#failure);
+  }
+
+  /** Shows what went wrong. `retry` does it again; without it, what stands in the box is asked, if anything does. */
+  failed(error, retry = null) {
+    const again = () => {
+      fill(this.#failure);
+      // What is about to be hidden hands the focus on.
+      (this.#send.disabled ? this.#box : this.#send).focus();
+      (retry ?? (() => this.#ask()))();
+    };
+    fill(this.#failure, notice(error, (retry || error.retryAt > 0) && retryOf(error, again)));
   }
 
   suggest(text) {

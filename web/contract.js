@@ -51,6 +51,52 @@ export function toolResultOf(wire) {
   };
 }
 
+/** What was used together; costs are millionths of the currency. */
+export function totalsOf(wire = {}) {
+  const [requests, prompt, completion, cost] =
+    ['requests', 'promptTokens', 'completionTokens', 'costMicros'].map((name) => Number(wire[name] ?? 0));
+  return { requests, prompt, completion, tokens: prompt + completion, cost };
+}
+
+export function usageOf(wire) {
+  return {
+    total: totalsOf(wire.total),
+    days: (wire.days ?? []).map(({ day, totals }) => ({ name: day, totals: totalsOf(totals) })),
+    models: (wire.models ?? []).map(({ model, totals }) => ({ name: model ?? '', totals: totalsOf(totals) })),
+    users: (wire.users ?? []).map(({ userId, email, totals }) => (
+      { id: userId, name: email ?? '', totals: totalsOf(totals) })),
+    next: wire.nextPageToken ?? '',
+    firstDay: wire.firstDay ?? '',
+    lastDay: wire.lastDay ?? '',
+    currency: wire.currency ?? 'USD',
+    budgets: (wire.budgets ?? []).map(budgetOf),
+  };
+}
+
+export function budgetOf(wire) {
+  const { override } = wire;
+  return {
+    id: wire.id,
+    userId: wire.userId ?? '',
+    limit: Number(wire.limitMicros ?? 0),
+    spent: Number(wire.spentMicros ?? 0),
+    reserved: Number(wire.reservedMicros ?? 0),
+    periodEnd: wire.periodEnd ?? '',
+    override: override
+      ? { expiresAt: override.expiresAt, reason: override.reason ?? '', actorId: override.actorId ?? '' } : null,
+  };
+}
+
+export function auditEntryOf(wire) {
+  return {
+    actorId: wire.actorId ?? '',
+    action: wire.action ?? '',
+    subjectId: wire.subjectId ?? '',
+    details: wire.details ?? {},
+    occurredAt: wire.occurredAt ?? '',
+  };
+}
+
 export function submissionOf(wire) {
   return {
     id: wire.id,

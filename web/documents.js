@@ -8,12 +8,14 @@ import { addressOf, settle } from './router.js';
 import { rangesText } from './passage.js';
 import { provenance } from './source-panel.js';
 import { pagedList, pageHead } from './paged-list.js';
+import { retryOf } from './wait.js';
 
 const modes = [
   ['SEARCH_MODE_HYBRID', 'Words and meaning'], ['SEARCH_MODE_LEXICAL', 'Words'], ['SEARCH_MODE_SEMANTIC', 'Meaning'],
 ];
 
 class Documents extends HTMLElement {
+  #box;
   #results = el('div', {});
   #abort = new AbortController();
 
@@ -30,6 +32,7 @@ class Documents extends HTMLElement {
       this.#search(box.value.trim(), mode.value);
     } } }, el('div', { class: 'search-box' }, icon('search'), box), mode,
       el('button', { class: 'button primary', type: 'submit' }, 'Search'));
+    this.#box = box;
     fill(this, el('div', { class: 'page' },
       pageHead('Documents', 'All that answers may be drawn from.'), form, this.#results));
     this.#search(box.value.trim(), mode.value);
@@ -58,7 +61,12 @@ class Documents extends HTMLElement {
         hits.length === 0 ? emptyState('search', 'Nothing found', 'Try other words, or fewer of them.')
           : el('ul', { class: 'rows', 'aria-label': 'Passages found' }, hits.map((hit) => this.#hit(hit))));
     } catch (error) {
-      if (error.name !== 'AbortError') fill(this.#results, notice(error));
+      if (error.name === 'AbortError') return;
+      const again = () => {
+        this.#box.focus();
+        this.#search(query, mode);
+      };
+      fill(this.#results, notice(error, retryOf(error, again)));
     }
   }
 

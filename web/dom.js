@@ -1,5 +1,7 @@
 // Building blocks for the views. Everything is made as DOM nodes: no string is ever parsed as HTML.
 
+import { wordsOf } from './limits.js';
+
 /**
  * Makes an element. `attributes` may hold `class`, any attribute (true writes it empty, false/null leaves it out),
  * and `on`, an object of event listeners. Children are nodes or strings; null, undefined and false are skipped.
@@ -52,23 +54,25 @@ const icons = {
   left: 'M15 5l-7 7 7 7',
   right: 'M9 5l7 7-7 7',
   quote: 'M5 6v12M9 8h10M9 12h10M9 16h6',
+  chart: 'M4 20h16M7 20v-7M12 20V5M17 20v-10',
+  purse: 'M4 8h16v12H4zM4 8l11-4v4M15 14h2',
   warning: 'M12 4l9 16H3zM12 10v4M12 17h.01',
   book: 'M12 6c-2-2-5-2-8-1v14c3-1 6-1 8 1 2-2 5-2 8-1V5c-3-1-6-1-8 1zM12 6v14',
   tool: 'M9 6l-6 6 6 6M15 6l6 6-6 6',
   trash: 'M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13',
 };
 
+/** Makes an element of a drawing. */
+export function shape(tag, attributes, ...children) {
+  const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
 /** A decorative 24 × 24 line icon; its button or link carries the name. */
 export function icon(name) {
-  const space = 'http://www.w3.org/2000/svg';
-  const svg = document.createElementNS(space, 'svg');
-  svg.setAttribute('viewBox', '0 0 24 24');
-  svg.setAttribute('class', 'icon');
-  svg.setAttribute('aria-hidden', 'true');
-  const path = document.createElementNS(space, 'path');
-  path.setAttribute('d', icons[name]);
-  svg.append(path);
-  return svg;
+  return shape('svg', { viewBox: '0 0 24 24', class: 'icon', 'aria-hidden': 'true' }, shape('path', { d: icons[name] }));
 }
 
 /** A button that runs `run`; `kind` is a further class such as `primary`. */
@@ -89,12 +93,23 @@ export function announce(text) {
   document.getElementById('status').textContent = text;
 }
 
-/** What the server said, as an alert; the request's id helps the operator where the server itself is at fault. */
+/**
+ * What the server said, as an alert; the request's id helps the operator where the server itself is at fault. Where it may
+ * be tried again at a time, that time is told: by one of the actions (`retryOf`), or here.
+ */
 export function notice(error, ...actions) {
-  return el('div', { class: 'notice', role: 'alert' },
-    el('p', {}, error.message),
-    error.status >= 500 && error.requestId && el('p', { class: 'notice-detail' }, `Request ${error.requestId}`),
-    actions.length > 0 && el('div', { class: 'row' }, actions));
+  const { title, text, isQuota } = wordsOf(error);
+  const all = actions.flat().filter(Boolean);
+  if (error.retryAt && !all.some((each) => each.localName === 'ot-wait')) {
+    all.unshift(el('ot-wait', { until: error.retryAt }));
+  }
+  if (isQuota) all.push(el('a', { class: 'button', href: '#/usage' }, 'See the usage'));
+  // The time that counts down is no part of the alert, which would be read out again with each second.
+  return el('div', { class: title ? 'notice limit' : 'notice' },
+    el('div', { role: 'alert' },
+      title && el('p', { class: 'notice-title' }, title), el('p', {}, text),
+      error.status >= 500 && error.requestId && el('p', { class: 'notice-detail' }, `Request ${error.requestId}`)),
+    all.length > 0 && el('div', { class: 'row' }, all));
 }
 
 export function loading(text = 'Loading…') {

@@ -1,6 +1,7 @@
 // A list that loads a page at a time.
 
 import { button, el, fill, loading, notice } from './dom.js';
+import { retryOf } from './wait.js';
 
 /**
  * Makes a list element. `load(pageToken)` gives `{ items, next }`, `row(item)` a list item or null, and `empty()` what
@@ -18,11 +19,35 @@ export function pagedList({ load, row, empty, label }) {
         ? button('Show more', () => more(page.next)) : list.children.length === 0 && empty());
     } catch (error) {
       if (error.name === 'AbortError') return;
-      fill(foot, notice(error, button('Try again', () => more(pageToken))));
+      fill(foot, notice(error, retryOf(error, () => more(pageToken))));
     }
   };
   more('');
   return el('div', {}, list, foot);
+}
+
+/**
+ * The rows of a table that is there with its first page already, and the button that brings the next: `row(item)` gives a
+ * `<tr>`, which is added to `body`.
+ */
+export function moreRows({ body, next, load, row }) {
+  const foot = el('div', { class: 'list-foot' });
+  const offer = (pageToken) => fill(foot, pageToken && button('Show more', () => more(pageToken)));
+  const more = async (pageToken) => {
+    fill(foot, loading());
+    try {
+      const page = await load(pageToken);
+      const rows = page.items.map(row);
+      body.append(...rows);
+      offer(page.next);
+      // The button is gone: whoever reads on does so at the first of the new rows.
+      rows[0]?.querySelector('a, button')?.focus();
+    } catch (error) {
+      if (error.name !== 'AbortError') fill(foot, notice(error, retryOf(error, () => more(pageToken))));
+    }
+  };
+  offer(next);
+  return foot;
 }
 
 /** The head of a page: its title, what it is for, and its actions. */

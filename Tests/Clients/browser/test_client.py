@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from conftest import Server
 
 EMAIL, PASSWORD = "grace@example.com", "correct horse battery"
-VIEWS = ["chat", "documents", "memories", "keys", "submit", "submissions", "review"]
+VIEWS = ["chat", "documents", "memories", "keys", "usage", "submit", "submissions", "review", "budgets"]
 READY = {
     "chat": "What do you want to know?", "documents": "Documents", "memories": "About me", "keys": "API keys",
-    "submit": "Submit knowledge",
-    "submissions": "All submissions", "review": "Review",
+    "usage": "Usage", "submit": "Submit knowledge",
+    "submissions": "All submissions", "review": "Review", "budgets": "Budgets",
 }
 
 
@@ -130,9 +130,11 @@ def test_a_reader_is_offered_neither_submitting_nor_reviewing(server: Server, ad
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Create account").click()
     main = page.get_by_role("navigation", name="Main")
-    expect(main.get_by_role("link")).to_have_text(["Ask", "Documents", "About me", "API keys"])
+    expect(main.get_by_role("link")).to_have_text(["Ask", "Documents", "About me", "API keys", "Usage"])
     page.goto(f"{server.url}/#/review")
     expect(page.get_by_role("main")).to_contain_text("Only admins review submissions.")
+    page.goto(f"{server.url}/#/budgets")
+    expect(page.get_by_role("main")).to_contain_text("Only admins set budgets.")
     page.goto(f"{server.url}/#/submit")
     expect(page.get_by_role("main")).to_contain_text("make you a contributor")
 

@@ -178,3 +178,77 @@ def test_passages_are_cut_at_bytes(modules: Page) -> None:
     }.items():
         pieces = modules.evaluate(script, {"bytes": list(text.encode()), "ranges": ranges})
         assert [(piece["text"], piece["marked"]) for piece in pieces] == expected, ranges
+
+
+def test_when_to_try_again_is_read_from_seconds_or_a_date(modules: Page) -> None:
+    script = """async ([header, now]) => (await import('/limits.js')).retryTime(header, now)"""
+    now = 1_700_000_000_000
+    for header, time in {
+        "5": now + 5000, " 0 ": now, "2678400": now + 2_678_400_000, "Tue, 14 Nov 2023 22:14:20 GMT": now + 60_000,
+        "": 0, "soon": 0, "-3": 0,
+    }.items():
+        assert modules.evaluate(script, [header, now]) == time, header
+    assert modules.evaluate(script, [None, now]) == 0
+
+
+def test_refusals_are_said_without_the_time_that_has_gone_by(modules: Page) -> None:
+    script = "async (error) => (await import('/limits.js')).wordsOf(error)"
+    exhausted = {"code": "resource_exhausted"}
+    for message, title, text in (
+        ("Your organisation has used up the budget of this month (budget): an admin may raise or override it, or try again "
+         "in 40 h.", "The budget of this month is used up",
+         "Your organisation has used up the budget of this month: an admin may raise or override it."),
+        ("This API key may use 9 tokens a day, and too few of them are left for this (tokensPerDay): try again in 3 min.",
+         "The tokens of today are used up", "This API key may use 9 tokens a day, and too few of them are left for this."),
+        # Another limit of the server's, whose words are shown as they are.
+        ("Too many sign-ins at once; try again.", "", "Too many sign-ins at once; try again."),
+        ("The body may have at most 9 bytes (really).", "", "The body may have at most 9 bytes (really)."),
+    ):
+        words = modules.evaluate(script, exhausted | {"message": message})
+        assert (words["title"], words["text"]) == (title, text)
+    other = modules.evaluate(script, {"code": "not_found", "message": "Gone (budget)."})
+    assert (other["title"], other["text"]) == ("", "Gone (budget).")
+
+
+def test_amounts_are_read_exactly_and_shown_as_precisely_as_they_are_small(modules: Page) -> None:
+    read = "async (text) => (await import('/format.js')).microsOf(text)"
+    for text, micros in {
+        "250": "250000000", "12.50": "12500000", " 12,5 ": "12500000", "0": "0", "0.000001": "1",
+        "9999999999.999999": "9999999999999999", "": None, "-1": None, "1.0000001": None, "1e3": None, "1,000.00": None,
+        "12345678901": None, ".5": None, "5.": None,
+    }.items():
+        assert modules.evaluate(read, text) == micros, text
+    shown = "async (micros) => (await import('/format.js')).money(micros, 'EUR')"
+    for micros, text in {
+        0: "0.00", 1: "0.000001", 12_300: "0.0123", 12_345: "0.0123", 9_999: "0.009999", 500_000: "0.50",
+        1_234_567_890: "1,234.57", -2_500_000: "-2.50",
+    }.items():
+        assert modules.evaluate(shown, micros) == f"EUR\u00a0{text}", micros
+    typed = "async (micros) => (await import('/format.js')).amountText(micros)"
+    for micros, text in {0: "0", 1: "0.000001", 100_000_000: "100", 12_500_000: "12.5"}.items():
+        assert modules.evaluate(typed, micros) == text
+
+
+def test_how_long_is_rounded_up(modules: Page) -> None:
+    script = "async (milliseconds) => (await import('/format.js')).duration(milliseconds)"
+    for milliseconds, text in {
+        1: "1 second", 1000: "1 second", 1001: "2 seconds", 119_000: "119 seconds", 119_001: "2 minutes",
+        7_200_000: "120 minutes", 7_200_001: "3 hours", 172_800_000: "48 hours", 172_800_001: "3 days",
+        2_678_400_000: "31 days",
+    }.items():
+        assert modules.evaluate(script, milliseconds) == text, milliseconds
+
+
+def test_days_and_months_without_use_are_there(modules: Page) -> None:
+    script = """async ([usage, isByMonth]) => {
+      const { filled } = await import('/usage.js');
+      return filled(usage, isByMonth).map(({ name, totals }) => [name, totals.tokens]);
+    }"""
+    totals = {"requests": 1, "prompt": 2, "completion": 3, "tokens": 5, "cost": 0}
+    usage = {
+        "firstDay": "2028-02-28", "lastDay": "2028-03-02",
+        "days": [{"name": "2028-02-29", "totals": totals}, {"name": "2028-03-02", "totals": totals}],
+    }
+    assert modules.evaluate(script, [usage, False]) == [
+        ["2028-02-28", 0], ["2028-02-29", 5], ["2028-03-01", 0], ["2028-03-02", 5]]
+    assert modules.evaluate(script, [usage, True]) == [["2028-02", 5], ["2028-03", 5]]
