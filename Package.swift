@@ -27,10 +27,12 @@ let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let nioFoundationCompat = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
@@ -107,7 +109,8 @@ let package = Package(
       name: "HTTPServer",
       dependencies: [
         "Application", "Domain", "CZlib", "Contract", "EmbeddedFiles", "JSONValues", hummingbird, hummingbirdCore,
-        grpcCore, swiftProtobuf, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, httpTypes, logging, metrics,
+        grpcCore, swiftProtobuf, nioCore, nioPosix, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, httpTypes, logging,
+        metrics,
         instrumentation, tracing, serviceContext, serviceLifecycle,
       ],
       path: "Sources/Adapters/HTTPServer", swiftSettings: strict),
@@ -128,8 +131,8 @@ let package = Package(
     .target(
       name: "LanguageModels",
       dependencies: [
-        "Application", "Domain", "JSONValues", asyncHTTPClient, nioCore, nioHTTP1, nioFoundationCompat, logging,
-        instrumentation, serviceContext,
+        "Application", "Domain", "JSONValues", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL,
+        nioFoundationCompat, logging, instrumentation, serviceContext,
       ],
       path: "Sources/Adapters/LanguageModels", swiftSettings: strict),
     .target(

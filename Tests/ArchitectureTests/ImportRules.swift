@@ -50,7 +50,8 @@ enum ImportRules {
       "HTTPServer",
       [
         "CZlib", "Contract", "EmbeddedFiles", "GRPCCore", "HTTPTypes", "Hummingbird", "HummingbirdCore",
-        "Instrumentation", "JSONValues", "Logging", "Metrics", "NIOCore", "NIOHTTP1", "NIOHTTPTypes", "NIOPosix",
+        "Instrumentation", "JSONValues", "Logging", "Metrics", "NIOCore", "NIOHTTP1", "NIOHTTPTypes",
+        "NIOHTTPTypesHTTP1", "NIOPosix",
         "ServiceContextModule", "ServiceLifecycle", "SwiftProtobuf", "Tracing",
       ]
     ),
@@ -67,7 +68,7 @@ enum ImportRules {
       "LanguageModels",
       [
         "AsyncHTTPClient", "Instrumentation", "JSONValues", "Logging", "NIOCore", "NIOFoundationCompat", "NIOHTTP1",
-        "ServiceContextModule",
+        "NIOPosix", "NIOSSL", "NIOTLS", "ServiceContextModule",
       ]
     ),
     adapter(

@@ -471,8 +471,13 @@ class Call:
         self.body = body
         self.closed = threading.Event()
         self.closed_at = 0.0
+        # What is streamed, where the call wants it whole.
+        self._events: bytearray | None = None
 
     def head(self, status: int = 200, media_type: str = "text/event-stream", **headers: str) -> None:
+        if media_type == "text/event-stream" and not self.body.get("stream"):
+            self._events = bytearray()
+            return
         self._handler.send_response(status)
         self._handler.send_header("Content-Type", media_type)
         for name, value in headers.items():
@@ -481,10 +486,47 @@ class Call:
         self._handler.end_headers()
 
     def send(self, data: bytes) -> None:
+        if self._events is not None:
+            self._events += data
+            return
         try:
             self._handler.wfile.write(data)
         except OSError:
             self._note_end()
+
+    def end(self) -> None:
+        """Answers a call that wants a whole reply with what would have been streamed; one without an end is no JSON."""
+        events, self._events = self._events, None
+        if events is None or self.closed.is_set():
+            return
+        text, reason, usage, tools = "", None, None, {}
+        for line in events.decode().splitlines():
+            try:
+                event = json.loads(line.removeprefix("data: "))
+            except ValueError:
+                continue
+            usage = event.get("usage") or usage
+            for choice in event.get("choices", []):
+                delta = choice.get("delta", choice)
+                text += delta.get("content") or delta.get("text") or ""
+                reason = choice.get("finish_reason") or reason
+                for part in delta.get("tool_calls", []):
+                    call = tools.setdefault(part["index"], {"id": "", "type": "function", "function": {"name": "", "arguments": ""}})
+                    call["id"] = part.get("id", call["id"])
+                    for name, value in part["function"].items():
+                        call["function"][name] += value
+        self.head(media_type="application/json")
+        if reason is None:
+            self.send(b"{" + bytes(events))
+            return
+        message: dict[str, Any] = {"role": "assistant", "content": text if text or not tools else None}
+        if tools:
+            message["tool_calls"] = list(tools.values())
+        said = {"message": message} if self.path.endswith("/chat/completions") else {"text": text}
+        body: dict[str, Any] = {"object": "chat.completion", "choices": [{"index": 0, "finish_reason": reason} | said]}
+        if usage:
+            body["usage"] = usage
+        self.send(json.dumps(body).encode())
 
     def is_left(self, within: float) -> bool:
         """Waits so long for the server to close the connection, and notes when it does."""
@@ -526,6 +568,7 @@ class Provider:
                 provider.calls.append(call)
                 self.close_connection = True
                 provider.behave(call)
+                call.end()
 
             def log_message(self, format: str, *values: object) -> None:
                 pass

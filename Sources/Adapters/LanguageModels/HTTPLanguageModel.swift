@@ -7,6 +7,7 @@ package import Logging
 package import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
+import NIOPosix
 
 /// A model behind a provider's streaming HTTP interface, in one of the dialects that ``ProviderWire`` writes.
 ///
@@ -16,7 +17,7 @@ package final class HTTPLanguageModel: LanguageModel {
   package let name: String
   private let configuration: Configuration
   private let wire: any ProviderWire
-  private let client: HTTPClient
+  private let connections: ProviderConnections?
   private let instrument: (any Instrument)?
   private let logger: Logger
 
@@ -28,7 +29,7 @@ package final class HTTPLanguageModel: LanguageModel {
   ///   - logger: gets one line for each failed call: the model's name and the reason that users see; no content.
   package init(
     _ configuration: Configuration, connections: HTTPClient.Configuration = HTTPClient.Configuration(),
-    eventLoopGroup: any EventLoopGroup = HTTPClient.defaultEventLoopGroup,
+    eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
     instrument: (any Instrument)? = nil, logger: Logger
   ) {
     self.instrument = instrument
@@ -36,21 +37,16 @@ package final class HTTPLanguageModel: LanguageModel {
     self.configuration = configuration
     wire = configuration.dialect.wire
     self.logger = logger
-    var settings = connections
-    settings.redirectConfiguration = .disallow
-    settings.timeout = .init(connect: TimeAmount(configuration.timeouts.connect))
-    settings.decompression = .disabled
-    settings.httpVersion = .http1Only
-    settings.connectionPool.retryConnectionEstablishment = false
-    // A stream holds its connection as long as the model talks: the standard of 8 would make the ninth user wait.
-    settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1_024
-    // Spans are made by decorators of the port, and the context is injected below, once.
-    settings.tracing.tracer = nil
-    client = HTTPClient(eventLoopGroupProvider: .shared(eventLoopGroup), configuration: settings)
+    // The base URL was checked when the configuration was made.
+    self.connections = ProviderConnections.Address(configuration.baseURL).map {
+      ProviderConnections(
+        to: $0, settings: connections, connectTimeout: TimeAmount(configuration.timeouts.connect), group: eventLoopGroup
+      )
+    }
   }
 
   /// Closes the connections; calls under way fail.
-  package func shutdown() async throws { try await client.shutdown() }
+  package func shutdown() async throws { await connections?.shutdown() }
 
   package func unsupported(in request: ModelRequest) -> String? {
     wire.unsupported(in: request).map { "the model \(name) does not take \($0)" }
@@ -68,8 +64,12 @@ package final class HTTPLanguageModel: LanguageModel {
     } catch {
       throw .rejected("the request to the model \(name) cannot be written as JSON")
     }
+    guard let connections else { throw .misconfigured("the model \(name) has no address") }
     let timeouts = configuration.timeouts
-    let watch = ReplyWatch(firstToken: timeouts.firstToken, gap: timeouts.gap, whole: timeouts.whole)
+    let isWhole = wire.answersWhole(request)
+    // Of an answer that comes at once nothing can be said before.
+    let watch = ReplyWatch(
+      firstToken: isWhole ? timeouts.whole : timeouts.firstToken, gap: timeouts.gap, whole: timeouts.whole)
     let stream = ReplyStream(
       name: name, wire: wire, offeredTools: Set(request.tools.map(\.name)),
       maximumEventBytes: configuration.limits.eventBytes)
@@ -77,8 +77,8 @@ package final class HTTPLanguageModel: LanguageModel {
     do {
       // `emit` does not outlive this call: the watch's tasks have ended when `run` returns.
       try await withoutActuallyEscaping(emit) { emit in
-        try await watch.run { [self] in
-          try await read(request, body, into: stream, watch: watch, emit: emit)
+        try await watch.run(on: connections.eventLoop) { [self] in
+          try await read(request, body, by: connections, into: stream, watch: watch, emit: emit)
         }
       }
       return try stream.end()
@@ -91,32 +91,51 @@ package final class HTTPLanguageModel: LanguageModel {
       }
       failure = Task.isCancelled ? .cancelled : translated(error, hasBegun: stream.hasBegun)
     }
-    if Task.isCancelled || failure == .cancelled {
-      await connectionsHaveSettled()
-      throw .cancelled
-    }
+    if Task.isCancelled || failure == .cancelled { throw .cancelled }
     logger.warning("the model gave no whole reply", metadata: ["model": "\(name)", "reason": "\(failure)"])
     throw failure
   }
 
   private func read(
-    _ request: ModelRequest, _ body: Data, into stream: ReplyStream, watch: ReplyWatch,
+    _ request: ModelRequest, _ body: Data, by connections: ProviderConnections, into stream: ReplyStream,
+    watch: ReplyWatch, emit: @Sendable (String) async throws(ModelFailure) -> Void
+  ) async throws {
+    let body = ByteBuffer(data: body)
+    let (answer, key) = try await configuration.keys.answer { key in
+      try await connections.send(self.request(request, body, key, to: connections.address))
+    }
+    do {
+      try await answer.cancellable {
+        guard answer.status == .ok else {
+          let error = try await error(of: answer, key: key)
+          let retryAfter = RetryAfter.header(answer.headers.first(name: "retry-after"), now: Date())
+          throw ProviderFailure(name: name).status(
+            answer.status, code: error.code, retryAfter: retryAfter ?? error.retryAfter)
+        }
+        let type = answer.headers.first(name: "content-type").map { MediaType($0).name }
+        if type == "text/event-stream" {
+          try await readStream(answer, into: stream, watch: watch, emit: emit)
+        } else if type == "application/json", wire.answersWhole(request) {
+          try await readWhole(answer, into: stream, watch: watch, emit: emit)
+        } else {
+          throw ProviderFailure(name: name).broken("did not answer with a stream of events")
+        }
+      }
+      answer.leave(closing: false)
+    } catch {
+      // The provider is to notice at once; and who cancels may rely on it.
+      answer.leave(closing: true)
+      await answer.closed()
+      throw error
+    }
+  }
+
+  private func readStream(
+    _ answer: ProviderExchange, into stream: ReplyStream, watch: ReplyWatch,
     emit: @Sendable (String) async throws(ModelFailure) -> Void
   ) async throws {
-    let (response, key) = try await configuration.keys.answer { key in
-      try await client.execute(httpRequest(request, body, key), deadline: .distantFuture, logger: nil)
-    }
-    guard response.status == .ok else {
-      let error = try await error(of: response, key: key)
-      throw ProviderFailure(name: name).status(
-        response.status, code: error.code,
-        retryAfter: RetryAfter.header(response.headers.first(name: "retry-after"), now: Date()) ?? error.retryAfter)
-    }
-    guard let type = response.headers.first(name: "content-type"), MediaType(type).name == "text/event-stream" else {
-      throw ProviderFailure(name: name).broken("did not answer with a stream of events")
-    }
     var left = configuration.limits.responseBytes
-    for try await part in response.body {
+    while let part = try await answer.next() {
       left -= part.readableBytes
       guard left >= 0 else { throw ProviderFailure(name: name).broken("sent more than the limit for a reply") }
       for text in try stream.feed(part.readableBytesView) {
@@ -129,12 +148,29 @@ package final class HTTPLanguageModel: LanguageModel {
     try Task.checkCancellation()
   }
 
+  private func readWhole(
+    _ answer: ProviderExchange, into stream: ReplyStream, watch: ReplyWatch,
+    emit: @Sendable (String) async throws(ModelFailure) -> Void
+  ) async throws {
+    var whole = ByteBuffer()
+    while let part = try await answer.next() {
+      guard whole.readableBytes + part.readableBytes <= configuration.limits.responseBytes else {
+        throw ProviderFailure(name: name).broken("sent more than the limit for a reply")
+      }
+      whole.writeImmutableBuffer(part)
+    }
+    guard let text = try stream.take(whole: whole), !text.isEmpty else { return }
+    watch.pause()
+    try await emit(text)
+    watch.resume()
+  }
+
   /// What the body of an error answer says, where it says something within the first 16 KiB.
   private func error(
-    of response: HTTPClientResponse, key: ProviderKey?
+    of answer: ProviderExchange, key: ProviderKey?
   ) async throws -> (code: String?, retryAfter: Duration?) {
     var body = ByteBuffer()
-    for try await part in response.body {
+    while let part = try await answer.next() {
       guard body.readableBytes + part.readableBytes <= 16 << 10 else { return (nil, nil) }
       body.writeImmutableBuffer(part)
     }
@@ -145,15 +181,22 @@ package final class HTTPLanguageModel: LanguageModel {
     return (isOfKey ? nil : code, error?.retryAfter)
   }
 
-  private func httpRequest(_ request: ModelRequest, _ body: Data, _ key: ProviderKey?) -> HTTPClientRequest {
-    var call = HTTPClientRequest(url: configuration.baseURL + wire.path(request, model: configuration.model))
-    call.method = .POST
-    call.headers = ["content-type": "application/json", "accept": "text/event-stream", "user-agent": "opentier"]
-    call.headers.add(contentsOf: wire.headers)
-    if let key { call.headers.add(contentsOf: wire.keyHeaders(key)) }
-    TraceHeaders.inject(into: &call.headers, by: instrument ?? InstrumentationSystem.instrument)
-    call.body = .bytes(ByteBuffer(data: body))
-    return call
+  private func request(
+    _ request: ModelRequest, _ body: ByteBuffer, _ key: ProviderKey?, to address: ProviderConnections.Address
+  ) -> ProviderRequest {
+    let accepted = wire.answersWhole(request) ? "application/json" : "text/event-stream"
+    var headers: HTTPHeaders = [
+      "host": address.authority, "content-type": "application/json", "accept": accepted, "user-agent": "opentier",
+      "content-length": String(body.readableBytes),
+    ]
+    headers.add(contentsOf: wire.headers)
+    if let key { headers.add(contentsOf: wire.keyHeaders(key)) }
+    TraceHeaders.inject(into: &headers, by: instrument ?? InstrumentationSystem.instrument)
+    return ProviderRequest(
+      head: HTTPRequestHead(
+        version: .http1_1, method: .POST, uri: address.prefix + wire.path(request, model: configuration.model),
+        headers: headers),
+      body: body)
   }
 
   private func translated(_ error: any Error, hasBegun: Bool) -> ModelFailure {
@@ -161,15 +204,6 @@ package final class HTTPLanguageModel: LanguageModel {
     return switch error {
     case let expiry as ReplyWatch.Expiry: failure.expired(expiry)
     default: failure.connection(error, hasBegun: hasBegun)
-    }
-  }
-
-  /// Waits until each event loop has run what was put on it before. The client closes a cancelled call's connection in
-  /// a step on that connection's loop, which it has put there by now, so the connection is closed when this returns.
-  private func connectionsHaveSettled() async {
-    for loop in client.eventLoopGroup.makeIterator() {
-      // An event loop refuses work only once it is shut down, and then no connection of it is open.
-      try? await loop.submit {}.get()
     }
   }
 }

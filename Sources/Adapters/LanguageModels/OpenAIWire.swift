@@ -16,6 +16,8 @@ struct OpenAIWire: ProviderWire {
 
   func unsupported(in request: ModelRequest) -> String? { nil }
 
+  func answersWhole(_ request: ModelRequest) -> Bool { request.isWantedWhole }
+
   func keyHeaders(_ key: ProviderKey) -> HTTPHeaders { ["authorization": "Bearer \(key.secret)"] }
 
   func body(_ request: ModelRequest, model: String, temperature: Double?) throws -> Data {
@@ -28,10 +30,11 @@ struct OpenAIWire: ProviderWire {
       if !isResultAlone { messages.append(.object(turn(message))) }
     }
     let options = request.options
-    var body: [String: JSONValue] = [
-      "model": .string(model), "stream": .bool(true),
-      "stream_options": .object(["include_usage": .bool(true)]),
-    ]
+    var body: [String: JSONValue] = ["model": .string(model)]
+    if !answersWhole(request) {
+      body["stream"] = .bool(true)
+      body["stream_options"] = .object(["include_usage": .bool(true)])
+    }
     if let prompt = request.prompt {
       body["prompt"] = .string(prompt.text)
       if let suffix = prompt.suffix { body["suffix"] = .string(suffix) }
@@ -120,7 +123,12 @@ struct OpenAIWire: ProviderWire {
       progress.isDone = true
       return nil
     }
-    let chunk = try progress.decode(ChatCompletionChunk.self, event)
+    let chunk: ChatCompletionChunk
+    if let common = ChatCompletionChunk.read(event.data) {
+      chunk = common
+    } else {
+      chunk = try progress.decode(ChatCompletionChunk.self, event)
+    }
     if chunk.error != nil || event.type == "error" { throw progress.errorEvent(chunk.error) }
     guard chunk.choices != nil || chunk.usage != nil else {
       throw progress.failure.broken("sent an event that is no reply")
@@ -130,14 +138,45 @@ struct OpenAIWire: ProviderWire {
     }
     // What follows the end of the text is no part of it.
     guard let choice = chunk.choice, progress.finishReason == nil else { return nil }
-    for call in choice.delta?.tool_calls ?? [] {
-      try progress.addToToolCall(call.index ?? 0) { draft in
+    try add(choice.delta?.tool_calls, to: &progress)
+    try end(choice.finish_reason, of: &progress)
+    return choice.delta?.content ?? choice.text
+  }
+
+  func readWhole(_ body: String, into progress: inout ReplyProgress) throws(ModelFailure) -> String? {
+    let answer: ChatCompletionAnswer
+    if let common = ChatCompletionAnswer.read(body) {
+      answer = common
+    } else {
+      answer = try progress.decode(ChatCompletionAnswer.self, body, or: "sent what is no reply")
+    }
+    if answer.error != nil { throw progress.errorEvent(answer.error) }
+    guard let choice = answer.choices?.first(where: { ($0.index ?? 0) == 0 }) else {
+      throw progress.failure.broken("sent what is no reply")
+    }
+    if let usage = answer.usage {
+      try progress.setUsage(prompt: usage.prompt_tokens, completion: usage.completion_tokens)
+    }
+    try add(choice.message?.tool_calls, to: &progress)
+    // A whole answer has ended, whether it says how or not.
+    try end(choice.finish_reason ?? "stop", of: &progress)
+    return choice.message?.content ?? choice.text
+  }
+
+  private func add(
+    _ calls: [ChatCompletionChunk.Choice.ToolCall]?, to progress: inout ReplyProgress
+  ) throws(ModelFailure) {
+    for (place, call) in (calls ?? []).enumerated() {
+      try progress.addToToolCall(call.index ?? place) { draft in
         if let id = call.id { draft.id = id }
         if let name = call.function?.name { draft.name += name }
         draft.arguments += call.function?.arguments ?? ""
       }
     }
-    switch choice.finish_reason {
+  }
+
+  private func end(_ reason: String?, of progress: inout ReplyProgress) throws(ModelFailure) {
+    switch reason {
     case nil, "": break
     case "length": progress.finishReason = .length
     case "content_filter": throw progress.failure.filtered
@@ -145,6 +184,5 @@ struct OpenAIWire: ProviderWire {
       throw progress.failure.broken("asked for a tool although it was given none")
     default: progress.finishReason = .stop
     }
-    return choice.delta?.content ?? choice.text
   }
 }

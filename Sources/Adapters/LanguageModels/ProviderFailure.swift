@@ -52,9 +52,10 @@ struct ProviderFailure {
       return .misconfigured("the provider of the model \(name) is at an address that this server does not connect to")
     }
     let reason =
-      switch error as? HTTPClientError {
-      case .connectTimeout, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout: "cannot be reached in time"
-      case .remoteConnectionClosed: "closed the connection without an answer"
+      switch (error as? HTTPClientError, error as? ProviderConnections.Failure) {
+      case (.connectTimeout, _), (.tlsHandshakeTimeout, _), (.getConnectionFromPoolTimeout, _), (_, .connectTimeout):
+        "cannot be reached in time"
+      case (.remoteConnectionClosed, _), (_, .closed): "closed the connection without an answer"
       default: "cannot be reached"
       }
     return .unavailable("the provider of the model \(name) \(reason)")

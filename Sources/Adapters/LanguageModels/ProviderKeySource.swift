@@ -15,9 +15,9 @@ extension ProviderKeySource {
   /// Makes a call with the key, and once more where the provider refuses it and another has taken its place.
   ///
   /// - Returns: the last response, and the key that it answers.
-  func answer(
-    _ call: (ProviderKey?) async throws -> HTTPClientResponse
-  ) async throws -> (HTTPClientResponse, ProviderKey?) {
+  func answer<Response: ProviderResponse>(
+    _ call: (ProviderKey?) async throws -> Response
+  ) async throws -> (Response, ProviderKey?) {
     let key = try await key(rejected: nil)
     let response = try await call(key)
     guard [.unauthorized, .forbidden].contains(response.status), let key else { return (response, key) }
@@ -25,6 +25,13 @@ extension ProviderKeySource {
     return other == key ? (response, key) : (try await call(other), other)
   }
 }
+
+/// An answer whose body is yet to come.
+protocol ProviderResponse {
+  var status: HTTPResponseStatus { get }
+}
+
+extension HTTPClientResponse: ProviderResponse {}
 
 /// A key that stays.
 package struct FixedKey: ProviderKeySource {

@@ -16,10 +16,22 @@ protocol ProviderWire: Sendable {
   func unsupported(in request: ModelRequest) -> String?
   /// The body, as JSON.
   func body(_ request: ModelRequest, model: String, temperature: Double?) throws -> Data
+  /// Whether a request is one whose reply is answered whole, in place of a stream of events.
+  func answersWhole(_ request: ModelRequest) -> Bool
+  /// Reads a whole answer into what is known of the reply; answers with its text.
+  func readWhole(_ body: String, into progress: inout ReplyProgress) throws(ModelFailure) -> String?
   /// Reads one event into what is known of the reply; answers with the text in it.
   func read(
     _ event: ServerSentEventParser.Event, into progress: inout ReplyProgress
   ) throws(ModelFailure) -> String?
+}
+
+extension ProviderWire {
+  func answersWhole(_ request: ModelRequest) -> Bool { false }
+
+  func readWhole(_ body: String, into progress: inout ReplyProgress) throws(ModelFailure) -> String? {
+    throw progress.failure.broken("did not answer with a stream of events")
+  }
 }
 
 /// What is known of a reply while its events come.
@@ -80,11 +92,12 @@ struct ReplyProgress {
   func decode<Value: Decodable>(
     _ type: Value.Type, _ event: ServerSentEventParser.Event
   ) throws(ModelFailure) -> Value {
-    do {
-      return try JSONDecoder().decode(type, from: Data(event.data.utf8))
-    } catch {
-      throw failure.broken("sent an event that is no reply")
-    }
+    try decode(type, event.data, or: "sent an event that is no reply")
+  }
+
+  /// A text as JSON.
+  func decode<Value: Decodable>(_ type: Value.Type, _ text: String, or words: String) throws(ModelFailure) -> Value {
+    do { return try JSONDecoder().decode(type, from: Data(text.utf8)) } catch { throw failure.broken(words) }
   }
 
   /// An error that came as an event: before any text another try is safe, after it the reply is broken.

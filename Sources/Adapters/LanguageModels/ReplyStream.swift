@@ -1,6 +1,7 @@
 import Application
 import Domain
 import FoundationEssentials
+import NIOCore
 import Synchronization
 
 /// Reads a streamed reply: events in, texts out, and in the end how it ended.
@@ -41,6 +42,22 @@ final class ReplyStream: Sendable {
     return try result.get()
   }
 
+  /// Takes an answer that is whole; answers with its text, if it has one.
+  func take(whole body: ByteBuffer) throws(ModelFailure) -> String? {
+    guard let text = String(validating: body.readableBytesView, as: UTF8.self) else {
+      throw failure.broken("sent what is not UTF-8")
+    }
+    let result = state.withLock { state in
+      state.hasBegun = true
+      return Result { () throws(ModelFailure) in
+        let text = try wire.readWhole(text, into: &state.progress)
+        state.progress.hasText = text?.isEmpty == false
+        return text
+      }
+    }
+    return try result.get()
+  }
+
   /// How the reply ended.
   ///
   /// - Throws: `.broken` when it has not.
@@ -53,7 +70,9 @@ final class ReplyStream: Sendable {
     guard calls.allSatisfy({ offeredTools.contains($0.name) }) else {
       throw failure.broken("asked for a tool although it was given none")
     }
-    return ReplyEnd(finishReason: reason, usage: progress.usage, toolCalls: calls)
+    // Proxies write zeros where they know nothing; who counts them gives the reply away.
+    let usage = progress.usage.flatMap { $0.total == 0 && progress.hasText ? nil : $0 }
+    return ReplyEnd(finishReason: reason, usage: usage, toolCalls: calls)
   }
 
   private func read(_ bytes: some Sequence<UInt8>, _ state: inout State) throws(ModelFailure) -> [String] {

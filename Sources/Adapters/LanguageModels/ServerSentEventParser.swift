@@ -1,3 +1,5 @@
+import JSONValues
+
 /// Reads a stream of server-sent events as its bytes come, in parts cut anywhere.
 ///
 /// Source: WHATWG HTML, §9.2.6 "Interpreting an event stream". Stricter in that bytes that are no UTF-8 and events
@@ -33,36 +35,57 @@ struct ServerSentEventParser {
   /// Takes the next bytes and answers with the events that they complete. An event that the stream's end cuts off is
   /// no event, so there is nothing to call at the end.
   mutating func feed(_ bytes: some Sequence<UInt8>) throws(Failure) -> [Event] {
+    let result = bytes.withContiguousStorageIfAvailable { bytes in
+      Result { () throws(Failure) in try take(bytes) }
+    }
+    if let result { return try result.get() }
+    return try Array(bytes).withUnsafeBufferPointer { bytes throws(Failure) in try take(bytes) }
+  }
+
+  private mutating func take(_ bytes: UnsafeBufferPointer<UInt8>) throws(Failure) -> [Event] {
     var events: [Event] = []
-    for byte in bytes {
-      let afterCarriageReturn = skipsLineFeed
+    var start = 0
+    for (place, byte) in bytes.enumerated() where byte == 0x0A || byte == 0x0D {
+      let isSecondOfTwo = byte == 0x0A && skipsLineFeed && place == start
       skipsLineFeed = byte == 0x0D
-      switch byte {
-      case 0x0A where afterCarriageReturn: break
-      case 0x0A, 0x0D: if let event = try endLine() { events.append(event) }
-      default:
-        guard line.count < maximumEventBytes else { throw .tooLong }
-        line.append(byte)
+      defer { start = place + 1 }
+      if isSecondOfTwo { continue }
+      let part = UnsafeBufferPointer(rebasing: bytes[start..<place])
+      guard line.count + part.count <= maximumEventBytes else { throw .tooLong }
+      let event: Event?
+      if line.isEmpty {
+        event = try endLine(part)
+      } else {
+        line += part
+        let whole = line
+        line.removeAll(keepingCapacity: true)
+        event = try whole.withUnsafeBufferPointer { whole throws(Failure) in try endLine(whole) }
       }
+      if let event { events.append(event) }
+    }
+    if start < bytes.count {
+      skipsLineFeed = false
+      guard line.count + bytes.count - start <= maximumEventBytes else { throw .tooLong }
+      line += bytes[start...]
     }
     return events
   }
 
-  private mutating func endLine() throws(Failure) -> Event? {
+  private mutating func endLine(_ line: UnsafeBufferPointer<UInt8>) throws(Failure) -> Event? {
     var content = line[...]
     if isFirstLine, content.starts(with: [0xEF, 0xBB, 0xBF]) { content = content.dropFirst(3) }
     isFirstLine = false
-    defer { line.removeAll(keepingCapacity: true) }
     if content.isEmpty { return try endEvent() }
-    let name = content.prefix { $0 != UInt8(ascii: ":") }
-    var value = content[name.endIndex...].dropFirst()
+    let colon = content.firstIndex(of: UInt8(ascii: ":")) ?? content.endIndex
+    let name = UnsafeBufferPointer(rebasing: content[..<colon])
+    var value = content[colon...].dropFirst()
     if value.first == UInt8(ascii: " ") { value = value.dropFirst() }
-    if name.elementsEqual("data".utf8) {
+    if name.isName("data") {
       guard data.count + value.count < maximumEventBytes else { throw .tooLong }
       if hasData { data.append(0x0A) }
       data += value
       hasData = true
-    } else if name.elementsEqual("event".utf8) {
+    } else if name.isName("event") {
       guard let text = String(validating: value, as: UTF8.self) else { throw .notUTF8 }
       type = text
     }

@@ -6,9 +6,15 @@ import GRDB
 /// Budgets in SQLite.
 package struct SQLiteBudgetRepository: BudgetRepository {
   private let database: SQLiteDatabase
+  private let journal: UsageJournal
 
   /// Keeps the budgets of `database`.
-  package init(_ database: SQLiteDatabase) { self.database = database }
+  ///
+  /// - Parameter journal: what calls have reserved and used that the file may not have yet.
+  init(_ database: SQLiteDatabase, _ journal: UsageJournal) {
+    self.database = database
+    self.journal = journal
+  }
 
   package func budgets(
     in organization: OrganizationID, at time: Date, page: PageRequest
@@ -34,7 +40,10 @@ package struct SQLiteBudgetRepository: BudgetRepository {
     _ limit: Int, for user: UserID?, id: BudgetID, entry: AuditEntry
   ) async throws(StorageFailure) -> Budget {
     let (organization, time) = (entry.organizationID, entry.occurredAt)
-    return try await database.write { db in
+    // Calls from now on ask the file, also those that are admitted while it is written.
+    defer { journal.forgetBudgets() }
+    return try await database.write { [journal] db in
+      try journal.write(to: db, all: true)
       if let user {
         let isThere = try Row.fetchOne(
           db, cached: "SELECT 1 FROM users WHERE id = ? AND organization_id = ?",

@@ -60,6 +60,11 @@ package struct SQLiteDatabase: Sendable {
     do { return try await pool.write(body) } catch { throw told(error) }
   }
 
+  /// The same, on the caller's thread, which waits.
+  func writeNow<Value>(_ body: (Database) throws -> Value) throws(StorageFailure) -> Value {
+    do { return try pool.write(body) } catch { throw told(error) }
+  }
+
   /// The same under a lease: a `LeaseFailure` of `body` passes through.
   func writeUnderLease<Value: Sendable>(
     _ body: @Sendable (Database) throws -> Value

@@ -37,6 +37,7 @@ package struct SQLiteStorage: Sendable {
   package let budgets: any BudgetRepository
 
   private let database: SQLiteDatabase
+  private let ledger: SQLiteUsageLedger
   private let vectors: VectorIndex
 
   /// Opens `<directory>/opentier.db`, made on first use and readable by its owner alone, and brings its schema up to
@@ -56,7 +57,7 @@ package struct SQLiteStorage: Sendable {
     try self.init(database: SQLiteDatabase(path: path, busyTimeout: busyTimeout, onFull: onFull))
   }
 
-  private init(database: SQLiteDatabase) {
+  private init(database: SQLiteDatabase) throws(StorageFailure) {
     self.database = database
     vectors = VectorIndex()
     users = SQLiteUserRepository(database)
@@ -72,8 +73,11 @@ package struct SQLiteStorage: Sendable {
     passages = SQLitePassageIndex(database, vectors: vectors)
     embeddingModels = SQLiteEmbeddingModelCatalog(database, vectors: vectors)
     outbox = SQLiteEventOutbox(database)
-    usage = SQLiteUsageLedger(database)
-    budgets = SQLiteBudgetRepository(database)
+    let journal = UsageJournal()
+    ledger = SQLiteUsageLedger(database, journal)
+    try ledger.takeOver()
+    usage = ledger
+    budgets = SQLiteBudgetRepository(database, journal)
   }
 
   /// Whether the file answers: for readiness checks.
@@ -86,6 +90,10 @@ package struct SQLiteStorage: Sendable {
     try await database.read { [vectors] db in _ = try vectors.synchronize(model, with: db) }
   }
 
-  /// Closes the file; no other call may follow.
-  package func close() throws(StorageFailure) { try database.close() }
+  /// Writes what the file does not have yet, and closes it; no other call may follow.
+  package func close() throws(StorageFailure) {
+    let result = Result { () throws(StorageFailure) in try ledger.finish() }
+    try database.close()
+    try result.get()
+  }
 }

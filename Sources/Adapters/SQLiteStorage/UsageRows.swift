@@ -83,6 +83,35 @@ extension Database {
     }
   }
 
+  /// Writes a reservation.
+  func insert(_ call: MeteredCall) throws {
+    try execute(
+      cached: """
+        INSERT INTO usage_reservations (id, organization_id, user_id, api_key_id, kind, model, is_stream, tokens,
+          cost_micros, started_at, expires_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+      arguments: [
+        call.id.sql, call.owner.organizationID.sql, call.owner.userID.sql, call.apiKeyID.sql, call.kind.rawValue,
+        call.model.sql, call.kind.isStream, call.tokens, call.cost, call.startedAt.sql, call.expiresAt.sql,
+      ])
+  }
+
+  /// Writes what a call used, new or corrected.
+  func insert(_ record: UsageRecord) throws {
+    try execute(
+      cached: """
+        INSERT OR REPLACE INTO usage_events (id, organization_id, user_id, api_key_id, kind, model, prompt_tokens,
+          completion_tokens, cost_micros, outcome, occurred_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+      arguments: [
+        record.id.sql, record.owner.organizationID.sql, record.owner.userID.sql, record.apiKeyID.sql,
+        record.kind.rawValue, record.model.sql, record.usage.promptTokens, record.usage.completionTokens, record.cost,
+        record.outcome.rawValue, record.startedAt.sql,
+      ])
+  }
+
   /// Writes an entry of the audit log.
   func insert(_ entry: AuditEntry) throws {
     try execute(

@@ -47,6 +47,8 @@ package struct ModelRequest: Hashable, Sendable {
   package let prompt: ModelPrompt?
   /// Is told which model is asked, where a name leads to several; `nil` where nobody wants to know.
   package var answering: AnsweringModel?
+  /// Whether its reader wants the reply whole, and none of its parts before: a model may then answer at once.
+  package var isWantedWhole = false
   /// For whom it is asked; `nil` where that is nobody's matter, and then no reply is kept for another.
   package let organizationID: OrganizationID?
 

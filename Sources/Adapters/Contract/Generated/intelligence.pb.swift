@@ -747,6 +747,12 @@ package nonisolated struct Opentier_Intelligence_V1_CompleteRequest: @unchecked 
   /// Clears the value of `maximumTokens`. Subsequent reads from it will return its default value.
   package mutating func clearMaximumTokens() {_uniqueStorage()._maximumTokens = nil}
 
+  /// Whether the reply is wanted whole, and none of its parts before.
+  package var whole: Bool {
+    get {_storage._whole}
+    set {_uniqueStorage()._whole = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -2227,7 +2233,7 @@ nonisolated extension Opentier_Intelligence_V1_ListedEmbeddingModel: SwiftProtob
 
 nonisolated extension Opentier_Intelligence_V1_CompleteRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".CompleteRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}caller\0\u{1}model\0\u{1}messages\0\u{1}prompt\0\u{1}tools\0\u{1}options\0\u{3}maximum_tokens\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}caller\0\u{1}model\0\u{1}messages\0\u{1}prompt\0\u{1}tools\0\u{1}options\0\u{3}maximum_tokens\0\u{1}whole\0")
 
   fileprivate class _StorageClass {
     var _caller: Opentier_Intelligence_V1_Caller? = nil
@@ -2237,6 +2243,7 @@ nonisolated extension Opentier_Intelligence_V1_CompleteRequest: SwiftProtobuf.Me
     var _tools: [Opentier_Intelligence_V1_ModelTool] = []
     var _options: Opentier_Intelligence_V1_GenerationOptions? = nil
     var _maximumTokens: UInt32? = nil
+    var _whole: Bool = false
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -2254,6 +2261,7 @@ nonisolated extension Opentier_Intelligence_V1_CompleteRequest: SwiftProtobuf.Me
       _tools = source._tools
       _options = source._options
       _maximumTokens = source._maximumTokens
+      _whole = source._whole
     }
   }
 
@@ -2279,6 +2287,7 @@ nonisolated extension Opentier_Intelligence_V1_CompleteRequest: SwiftProtobuf.Me
         case 5: try { try decoder.decodeRepeatedMessageField(value: &_storage._tools) }()
         case 6: try { try decoder.decodeSingularMessageField(value: &_storage._options) }()
         case 7: try { try decoder.decodeSingularUInt32Field(value: &_storage._maximumTokens) }()
+        case 8: try { try decoder.decodeSingularBoolField(value: &_storage._whole) }()
         default: break
         }
       }
@@ -2312,6 +2321,9 @@ nonisolated extension Opentier_Intelligence_V1_CompleteRequest: SwiftProtobuf.Me
       try { if let v = _storage._maximumTokens {
         try visitor.visitSingularUInt32Field(value: v, fieldNumber: 7)
       } }()
+      if _storage._whole != false {
+        try visitor.visitSingularBoolField(value: _storage._whole, fieldNumber: 8)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -2328,6 +2340,7 @@ nonisolated extension Opentier_Intelligence_V1_CompleteRequest: SwiftProtobuf.Me
         if _storage._tools != rhs_storage._tools {return false}
         if _storage._options != rhs_storage._options {return false}
         if _storage._maximumTokens != rhs_storage._maximumTokens {return false}
+        if _storage._whole != rhs_storage._whole {return false}
         return true
       }
       if !storagesAreEqual {return false}

@@ -24,6 +24,7 @@ extension Opentier_Intelligence_V1_CompleteRequest {
     }
     options = Opentier_Intelligence_V1_GenerationOptions(command.options)
     if let maximum = command.maximumTokens { maximumTokens = UInt32(clamping: maximum) }
+    whole = command.isWhole
   }
 }
 
@@ -43,7 +44,7 @@ extension CompleteDialogue.Command {
         ModelTool(name: $0.name, description: $0.description_p, parameters: $0.parameters)
       },
       options: try GenerationOptions(request.options),
-      maximumTokens: request.hasMaximumTokens ? Int(request.maximumTokens) : nil)
+      maximumTokens: request.hasMaximumTokens ? Int(request.maximumTokens) : nil, isWhole: request.whole)
   }
 }
 

@@ -19,13 +19,19 @@ struct ChatCompletionMessage: Decodable {
 
     let parts: [Part]
 
+    private init(parts: [Part]) { self.parts = parts }
+
+    init(text: String) {
+      self.init(parts: [Part(type: "text", text: text, refusal: nil, image_url: nil)])
+    }
+
     init(from decoder: any Decoder) throws {
       let container = try decoder.singleValueContainer()
       // What is no text must be the list; the list's own error says what is wrong with it.
       if let text = try? container.decode(String.self) {
-        parts = [Part(type: "text", text: text, refusal: nil, image_url: nil)]
+        self.init(text: text)
       } else {
-        parts = try container.decode([Part].self)
+        self.init(parts: try container.decode([Part].self))
       }
     }
   }

@@ -107,7 +107,8 @@ struct ChatCompletionRequest: Decodable {
     return CompleteDialogue.Command(
       model: model, messages: try ChatCompletionMessage.dialogue(of: messages), tools: tools, options: options,
       maximumTokens: try Sampling.limit(max_completion_tokens, "max_completion_tokens")
-        ?? Sampling.limit(max_tokens, "max_tokens"))
+        ?? Sampling.limit(max_tokens, "max_tokens"),
+      isWhole: stream != true)
   }
 
   private func effort() throws -> GenerationOptions.ReasoningEffort? {

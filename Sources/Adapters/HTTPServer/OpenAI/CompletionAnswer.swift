@@ -59,8 +59,19 @@ struct CompletionAnswer: Sendable {
     return chunk(["role": .string("assistant"), "content": .string(""), "refusal": .null])
   }
 
+  /// What stands before and behind a text in its chunk's JSON, the quotes left out.
+  func partTemplate() throws -> (before: [UInt8], behind: [UInt8]) {
+    // Within a string of JSON, such as the model's name, its quotes would be escaped: the mark is found once.
+    let mark = Array((kind == .chat ? #""content":""# : #""text":""#).utf8)
+    let whole = Array(try part("").data)
+    guard let place = whole.firstRange(of: mark) else {
+      throw ContractError(.internal, "a part of a reply cannot be written")
+    }
+    return (Array(whole[..<place.upperBound]), Array(whole[place.upperBound...]))
+  }
+
   /// A chunk with text.
-  func part(_ text: String) -> JSONValue {
+  private func part(_ text: String) -> JSONValue {
     switch kind {
     case .chat: chunk(["content": .string(text)])
     case .text: .object(envelope("text_completion", [.object(textChoice(text, reason: nil))]))

@@ -3,7 +3,6 @@ import Contract
 import Domain
 import FoundationEssentials
 import HTTPTypes
-import Hummingbird
 import JSONValues
 import NIOCore
 import Synchronization
@@ -13,41 +12,31 @@ import Synchronization
 /// The task of the model is cancelled as soon as the client closes the connection, also where it waits for a whole answer.
 /// A stream's head is sent with the first text, so that a model that fails before it is still answered with a status, which
 /// clients try again; a failure behind it is an event with `error`.
+///
+/// It runs on its connection's event loop; what takes long there (a large body, finding passages) goes elsewhere.
 struct CompletionCall {
-  /// The end of a stream.
-  private static let done = ByteBuffer(string: "data: [DONE]\n\n")
-
   let api: OpenAIAPI
-  let operation: OpenAIOperation
-  let head: RequestHead
   let context: CallContext
+  let exchange: CompletionExchange
+  /// What every answer carries.
+  let headers: HTTPFields
   let keepAliveInterval: Duration
-  let response: StreamedResponse
 
-  /// Answers; nothing reads the body when this returns.
-  func run(_ body: RequestBody) async -> CallOutcome {
+  /// Answers.
+  func run() async -> CallOutcome {
+    let stream = CompletionStream(exchange, headers: headers, keepAliveInterval: keepAliveInterval)
     do {
-      return try await body.consumeWithCancellationOnInboundClose { body in try await answer(body) }
-    } catch {
-      return CallOutcome(status: 499)
-    }
-  }
-
-  private func answer(_ body: RequestBody) async throws -> CallOutcome {
-    // Made in any case, as in `StreamingCall`.
-    var reader = BodyReader(body, head: head)
-    do {
-      try await api.admit(operation, context)
-      let request = try request(of: try await api.body(of: head, &reader))
-      try await Responder.withCaller(of: context) {
-        if request.isStream { try await stream(request) } else { try await whole(request) }
+      try await api.admit(exchange.operation, context)
+      let request = try await request()
+      try await context.withCallerInLogs {
+        if request.isStream { try await self.stream(request, stream) } else { try await whole(request) }
       }
       return CallOutcome(status: 200)
     } catch {
-      if Task.isCancelled { return CallOutcome(status: 499) }
+      if Task.isCancelled || error is CompletionExchange.Abandoned { return CallOutcome(status: 499) }
       // A client that is still writing reads the answer only then.
-      _ = await reader.drain(upTo: api.limits.drainedBody)
-      return try await fail(error)
+      await exchange.drain()
+      return await fail(error, stream)
     }
   }
 
@@ -58,16 +47,26 @@ struct CompletionCall {
     let answer: CompletionAnswer
   }
 
-  private func request(of body: [UInt8]) throws -> Completion {
+  private func request() async throws -> Completion {
+    let head = exchange.head
+    try ContentType.check(head, is: ["application/json"], unlessEmpty: !head.hasBody)
+    let body = try await exchange.wholeBody(upTo: api.limits.completionBody)
+    guard body.readableBytes > ConnectionHandler.readAhead else { return try request(of: body) }
+    return try await elsewhere { try request(of: body) }
+  }
+
+  private func request(of body: ByteBuffer) throws -> Completion {
     let origin = origin
-    if operation == .completions {
-      let request = try OpenAIRequestReading.read(TextCompletionRequest.self, from: body)
+    if exchange.operation == .completions {
+      let request = try OpenAIRequestReading.read(TextCompletionRequest.self, from: body.readableBytesView)
       return Completion(
         command: try request.command(), isStream: request.stream ?? false,
         withUsage: request.stream_options?.include_usage ?? false,
         answer: CompletionAnswer(.text, model: request.model, origin: origin))
     }
-    let request = try OpenAIRequestReading.read(ChatCompletionRequest.self, from: body)
+    let request =
+      try ChatCompletionRequest.common(body)
+      ?? OpenAIRequestReading.read(ChatCompletionRequest.self, from: body.readableBytesView)
     return Completion(
       command: try request.command(), isStream: request.stream ?? false,
       withUsage: request.stream_options?.include_usage ?? false,
@@ -77,73 +76,152 @@ struct CompletionCall {
   /// This server's address as the client has it, behind a proxy too that says so; empty where the client does not say, so
   /// that addresses are relative.
   private var origin: String {
+    let head = exchange.head
     guard let host = head.authority else { return "" }
     return (head.headers[.forwardedProto]?.lowercased() == "https" ? "https://" : "http://") + host
   }
 
+  /// Runs what takes long, so that the event loop can go on with other connections.
+  private func elsewhere<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+    try await withTaskExecutorPreference(globalConcurrentExecutor) { try await body() }
+  }
+
   private func complete(
-    _ request: Completion, onPart: @escaping @Sendable (String) async throws -> Void
+    _ request: Completion, keepsText: Bool, onPart: @escaping @Sendable (String) async throws -> Void
   ) async throws -> WholeReply {
     guard let caller = context.principal else { throw ContractError(.unauthenticated, "sign in first") }
-    let reply = ReplyInProgress()
+    let reply = ReplyInProgress(keepsText: keepsText || request.command.isGrounded)
     let emit: CompletionEmitter = { event async throws(UseCaseFailure) in
       guard let part = reply.take(event) else { return }
       do { try await onPart(part) } catch { throw UseCaseFailure.cancelled }
     }
-    do throws(UseCaseFailure) {
-      try await api.intelligence.complete(request.command, caller, emit: emit)
-    } catch {
+    do {
+      if request.command.isGrounded {
+        try await elsewhere { try await api.intelligence.complete(request.command, caller, emit: emit) }
+      } else {
+        try await api.intelligence.complete(request.command, caller, emit: emit)
+      }
+    } catch UseCaseFailure.notFound(let message) {
       // Of all that a completion names only its model can be missing.
-      if case .notFound(let message) = error { throw OpenAIError.noSuchModel(request.command.model, message) }
-      throw error
+      throw OpenAIError.noSuchModel(request.command.model, message)
     }
     guard let whole = reply.whole else { throw ContractError(.internal, "a reply has not ended") }
     return whole
   }
 
   private func whole(_ request: Completion) async throws {
-    let reply = try await complete(request) { _ in }
-    try await response.answer(with: Answer(openAI: try request.answer.whole(reply)))
+    let reply = try await complete(request, keepsText: true) { _ in }
+    try await send(Answer(openAI: try request.answer.whole(reply)))
   }
 
-  private func stream(_ request: Completion) async throws {
-    try await response.keepAlive(every: keepAliveInterval) {
-      let reply = try await complete(request) { part in
-        try await open(request)
-        try await send(request.answer.part(part))
-      }
-      try await open(request)
-      for chunk in try request.answer.ending(reply, withUsage: request.withUsage) {
-        try await send(chunk)
-      }
+  private func stream(_ request: Completion, _ stream: CompletionStream) async throws {
+    let template = try request.answer.partTemplate()
+    let opening = try request.answer.opening()?.data
+    let reply = try await complete(request, keepsText: false) { part in
+      try await stream.send(part, template, opening: opening)
     }
-    try await response.send(Self.done)
-    try await response.finish()
+    try await stream.finish(
+      request.answer.ending(reply, withUsage: request.withUsage).map { try $0.data }, opening: opening)
   }
 
-  /// Says who speaks, before anything else is sent. One task at a time sends chunks.
-  private func open(_ request: Completion) async throws {
-    if !response.isOpen, let opening = request.answer.opening() { try await send(opening) }
-  }
-
-  private func send(_ json: JSONValue) async throws {
-    var buffer = ByteBuffer(string: "data: ")
-    // JSON as it is written here has no line breaks, which would need a `data:` of their own.
-    buffer.writeBytes(try json.data)
-    buffer.writeString("\n\n")
-    try await response.send(buffer)
+  private func send(_ answer: Answer) async throws {
+    var headers = headers
+    for field in answer.headers { headers[field.name] = field.value }
+    var bytes = exchange.headBytes(answer.status.code, headers, length: answer.body.readableBytes)
+    bytes.writeImmutableBuffer(answer.body)
+    try await exchange.send(bytes)
   }
 
   /// Ends a stream that has begun with the error, or answers with it.
-  private func fail(_ error: any Error) async throws -> CallOutcome {
+  private func fail(_ error: any Error, _ stream: CompletionStream) async -> CallOutcome {
     let error = OpenAIError(any: error)
-    if response.isOpen {
-      try await send(error.json)
-      try await response.finish()
-      return CallOutcome(status: 200, diagnosis: error.diagnosis)
+    do {
+      if stream.isOpen {
+        try await stream.fail(error.json.data)
+        return CallOutcome(status: 200, diagnosis: error.diagnosis)
+      }
+      try await send(error.answer)
+      return CallOutcome(status: error.status, diagnosis: error.diagnosis)
+    } catch {
+      return CallOutcome(status: 499)
     }
-    try await response.answer(with: error.answer)
-    return CallOutcome(status: error.status, diagnosis: error.diagnosis)
+  }
+}
+
+/// A stream of a completion's chunks. One task at a time sends.
+private final class CompletionStream: Sendable {
+  private let exchange: CompletionExchange
+  private let headers: HTTPFields
+  private let keepAliveInterval: Duration
+  private let opened = Atomic<Bool>(false)
+
+  init(_ exchange: CompletionExchange, headers: HTTPFields, keepAliveInterval: Duration) {
+    self.exchange = exchange
+    self.keepAliveInterval = keepAliveInterval
+    var headers = headers
+    headers[.contentType] = "text/event-stream"
+    headers[.cacheControl] = "no-cache"
+    // A proxy that collects the parts would keep them from the reader.
+    headers[.accelBuffering] = "no"
+    self.headers = headers
+  }
+
+  /// Whether the head has been sent.
+  var isOpen: Bool { opened.load(ordering: .relaxed) }
+
+  /// Sends a part of the text.
+  func send(
+    _ text: String, _ template: (before: [UInt8], behind: [UInt8]), opening: Data?
+  ) async throws {
+    var bytes = begin(opening, for: text.utf8.count + template.before.count + template.behind.count + 32)
+    exchange.addPart(to: &bytes) { bytes in
+      bytes.writeStaticString("data: ")
+      bytes.writeBytes(template.before)
+      JSONString.write(text) { bytes.writeBytes($0) }
+      bytes.writeBytes(template.behind)
+      bytes.writeStaticString("\n\n")
+    }
+    try await exchange.send(bytes)
+  }
+
+  /// Sends the last chunks, and ends the stream.
+  func finish(_ chunks: [Data], opening: Data?) async throws {
+    var bytes = begin(opening, for: 1_024)
+    for chunk in chunks { addEvent(chunk, to: &bytes) }
+    exchange.addPart(to: &bytes) { $0.writeStaticString("data: [DONE]\n\n") }
+    bytes.writeStaticString(exchange.streamEnd)
+    try await exchange.send(bytes)
+  }
+
+  /// Ends the stream with an error.
+  func fail(_ error: Data) async throws {
+    var bytes = ByteBuffer()
+    addEvent(error, to: &bytes)
+    bytes.writeStaticString(exchange.streamEnd)
+    try await exchange.send(bytes)
+  }
+
+  /// The bytes that go before a part: nothing, or the head and who speaks.
+  private func begin(_ opening: Data?, for size: Int) -> ByteBuffer {
+    var bytes: ByteBuffer
+    if opened.exchange(true, ordering: .relaxed) {
+      bytes = ByteBuffer()
+      bytes.reserveCapacity(size)
+    } else {
+      bytes = exchange.headBytes(200, headers, length: nil)
+      if let opening { addEvent(opening, to: &bytes) }
+      exchange.keepAlive(every: keepAliveInterval)
+    }
+    return bytes
+  }
+
+  private func addEvent(_ json: Data, to bytes: inout ByteBuffer) {
+    exchange.addPart(to: &bytes) { bytes in
+      bytes.writeStaticString("data: ")
+      // JSON as it is written here has no line breaks, which would need a `data:` of their own.
+      bytes.writeBytes(json)
+      bytes.writeStaticString("\n\n")
+    }
   }
 }
 
@@ -163,20 +241,26 @@ private final class ReplyInProgress: Sendable {
     var end: CompletionEnd?
   }
 
+  private let keepsText: Bool
   private let state = Mutex(State())
+
+  /// - Parameter keepsText: whether the text is wanted in the end.
+  init(keepsText: Bool) { self.keepsText = keepsText }
 
   /// Takes an event; answers with the text in it.
   func take(_ event: CompletionEvent) -> String? {
+    if case .delta(let part) = event {
+      if keepsText { state.withLock { $0.text += part } }
+      return part
+    }
     state.withLock { state in
       switch event {
       case .sources(let sources): state.sources = sources
       case .completed(let end): state.end = end
-      case .delta(let part):
-        state.text += part
-        return part
+      case .delta: break
       }
-      return nil
     }
+    return nil
   }
 
   /// All of it; `nil` while it has not ended.

@@ -59,6 +59,8 @@ extension OpenAIError {
 struct OneOrMany<Value: Decodable>: Decodable {
   let values: [Value]
 
+  init(_ values: [Value]) { self.values = values }
+
   init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     // What is no single value must be a list; the list's own error says what is wrong with it.
@@ -73,6 +75,8 @@ struct OneOrMany<Value: Decodable>: Decodable {
 /// A number without a fraction, which is refused by its name where it has one.
 struct WholeNumber: Decodable {
   let value: Int
+
+  init(_ value: Int) { self.value = value }
 
   init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()

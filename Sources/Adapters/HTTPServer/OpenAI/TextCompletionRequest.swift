@@ -37,7 +37,7 @@ struct TextCompletionRequest: Decodable {
       seed: seed?.value, stop: stop)
     return CompleteDialogue.Command(
       model: model, messages: [], prompt: ModelPrompt(text: try text(), suffix: suffix), options: options,
-      maximumTokens: try Sampling.limit(max_tokens, "max_tokens"))
+      maximumTokens: try Sampling.limit(max_tokens, "max_tokens"), isWhole: stream != true)
   }
 
   private func text() throws(OpenAIError) -> String {

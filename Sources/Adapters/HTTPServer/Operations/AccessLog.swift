@@ -35,6 +35,10 @@ struct AccessLog: Sendable {
       dimensions: [("method", method), ("route", entry.template), ("status", String(entry.status))]
     ).recordNanoseconds(Int64(entry.duration / .nanoseconds(1)))
 
+    let isProbe = Self.isProbe(entry.template)
+    let level: Logger.Level = entry.diagnosis != nil ? .error : isProbe ? .debug : .info
+    // The line is not made where nobody writes it.
+    guard level >= logger.logLevel else { return }
     var metadata: Logger.Metadata = [
       "request_id": "\(entry.context.requestID)", "method": "\(method)", "route": "\(entry.template)",
       "status": "\(entry.status)",
@@ -46,8 +50,6 @@ struct AccessLog: Sendable {
     }
     if let code = entry.code { metadata["code"] = "\(code.rawValue)" }
     if let diagnosis = entry.diagnosis { metadata["error"] = "\(diagnosis)" }
-    let isProbe = Self.isProbe(entry.template)
-    let level: Logger.Level = entry.diagnosis != nil ? .error : isProbe ? .debug : .info
     logger.log(level: level, "request", metadata: metadata)
   }
 }

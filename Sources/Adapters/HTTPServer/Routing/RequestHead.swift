@@ -1,5 +1,7 @@
 import Contract
 import HTTPTypes
+import NIOHTTP1
+import NIOHTTPTypesHTTP1
 
 /// The head of a request, with the path and the query apart.
 struct RequestHead: Sendable {
@@ -10,19 +12,31 @@ struct RequestHead: Sendable {
   /// The server's host and port as the client names them.
   let authority: String?
 
-  /// Reads a head. The target is a path or, through a proxy, a whole URL (RFC 9112 §3.2).
+  /// Reads a head.
   init(_ request: HTTPRequest) {
     method = request.method.rawValue
     headers = request.headerFields
     authority = request.authority.flatMap { $0.isEmpty ? nil : $0 }
-    var target = Substring(request.path ?? "")
+    (path, query) = Self.parts(of: request.path ?? "")
+  }
+
+  /// Reads a head as the parser has it.
+  init(_ head: HTTPRequestHead) {
+    method = head.method.rawValue
+    headers = HTTPFields(head.headers, splitCookie: false)
+    authority = head.headers.first(name: "host").flatMap { $0.isEmpty ? nil : $0 }
+    (path, query) = Self.parts(of: head.uri)
+  }
+
+  /// The path and the query of a target, which is a path or, through a proxy, a whole URL (RFC 9112 §3.2).
+  static func parts(of target: String) -> (path: String, query: String) {
+    var target = Substring(target)
     if !target.hasPrefix("/"), let scheme = target.firstRange(of: "://") {
       target = target[scheme.upperBound...]
       target = target.firstIndex(of: "/").map { target[$0...] } ?? "/"
     }
     let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-    path = parts.first.map(String.init) ?? ""
-    query = parts.count > 1 ? String(parts[1]) : ""
+    return (parts.first.map(String.init) ?? "", parts.count > 1 ? String(parts[1]) : "")
   }
 
   /// The declared length of the body; `nil` where it is sent in chunks.

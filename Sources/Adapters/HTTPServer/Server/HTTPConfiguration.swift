@@ -6,6 +6,8 @@ package struct HTTPConfiguration: Sendable {
   package var host = "127.0.0.1"
   /// The port to listen on; 0 takes a free one.
   package var port = 8080
+  /// How many connections may wait to be accepted; the system may allow fewer.
+  package var backlog = 4_096
   /// Sizes and times that requests must keep.
   package var limits = HTTPLimits()
   /// How long a stream of events may be silent before a comment keeps it alive.

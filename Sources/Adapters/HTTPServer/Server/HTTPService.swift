@@ -2,7 +2,6 @@ package import Application
 package import Contract
 import EmbeddedFiles
 import FoundationEssentials
-import Hummingbird
 import HummingbirdCore
 package import Logging
 import NIOCore
@@ -19,6 +18,8 @@ package struct HTTPService: Service {
   package typealias OnListening = @Sendable (_ host: String, _ port: Int) async -> Void
 
   private let responder: Responder
+  /// `nil` where the OpenAI-compatible API is not served.
+  private let completions: CompletionCalls?
   private let configuration: HTTPConfiguration
   private let logger: Logger
   private let onListening: OnListening
@@ -41,14 +42,15 @@ package struct HTTPService: Service {
     self.configuration = configuration
     self.logger = logger
     self.onListening = onListening
+    let openAI = OpenAIAPI(intelligence, services: services, limits: configuration.limits)
+    let (log, cors) = (AccessLog(logger: logger), CORSPolicy(origins: configuration.allowedOrigins))
+    completions = CompletionCalls(openAI, configuration, log: log, cors: cors)
     responder = Responder(
       routes: RouteTable(
         services: services, readiness: readiness, metricsText: metricsText, version: configuration.version,
         files: EmbeddedFiles.files(in: "web")),
-      services: services, openAI: OpenAIAPI(intelligence, services: services, limits: configuration.limits),
-      mcp: MCPAPI(services, configuration),
-      configuration: configuration, log: AccessLog(logger: logger),
-      cors: CORSPolicy(origins: configuration.allowedOrigins))
+      services: services, openAI: openAI, mcp: MCPAPI(services, configuration), configuration: configuration, log: log,
+      cors: cors)
   }
 
   /// Makes a server that is not public: it answers `/healthz`, `/readyz` and `/metrics` alone.
@@ -59,6 +61,7 @@ package struct HTTPService: Service {
     self.configuration = configuration
     self.logger = logger
     self.onListening = onListening
+    completions = nil
     responder = Responder(
       routes: RouteTable(readiness: readiness, metricsText: metricsText),
       services: ContractServices(bindings: []) { _ throws(ContractError) in
@@ -71,22 +74,16 @@ package struct HTTPService: Service {
   package func run() async throws {
     var serverLogger = logger
     serverLogger.logLevel = max(serverLogger.logLevel, .warning)
-    var decoder = HTTP1Channel.Configuration.DecoderConfiguration()
-    decoder.maxHeaderListSize = configuration.limits.headerFields
-    decoder.maxHeaderFieldSize = configuration.limits.headerFields
-    let builder = HTTPServerBuilder.http1(
-      configuration: HTTP1Channel.Configuration(
-        additionalChannelHandlers: [ParserRefusals()], idleTimeout: .seconds(configuration.limits.idleSeconds),
-        httpDecoderConfiguration: decoder))
-    let (host, onListening) = (configuration.host, onListening)
-    let server = try builder.buildServer(
-      configuration: ServerConfiguration(address: .hostname(host, port: configuration.port)),
-      eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: serverLogger
-    ) { [responder] request, response, channel in
-      try await responder.respond(to: request, response, channel)
-    } onServerRunning: { channel in
-      await onListening(host, channel.localAddress?.port ?? 0)
-    }
+    let (host, onListening, completions) = (configuration.host, onListening, completions)
+    let connections = ConnectionChannel(
+      responder: { [responder] request, response, channel in
+        try await responder.respond(to: request, response, channel)
+      }, completions: completions, limits: configuration.limits)
+    let server = connections.server(
+      configuration: ServerConfiguration(
+        address: .hostname(host, port: configuration.port), backlog: configuration.backlog),
+      onServerRunning: { channel in await onListening(host, channel.localAddress?.port ?? 0) },
+      eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: serverLogger)
     try await withThrowingTaskGroup(of: Bool.self) { group in
       group.addTask {
         try await server.run()
@@ -99,11 +96,13 @@ package struct HTTPService: Service {
       }
       // Either the server has ended, or its grace time has; then what is still open is cancelled.
       if try await group.next() == false { logger.warning("open requests were cancelled: the grace time is over") }
+      completions?.cancelAll()
       group.cancelAll()
       // The timer that loses ends by cancellation, which is no failure.
       while let result = await group.nextResult() {
         if case .failure(let error) = result, !(error is CancellationError) { throw error }
       }
     }
+    await completions?.untilIdle()
   }
 }

@@ -50,13 +50,6 @@ struct Responder: Sendable {
         services: services, binding: binding, head: head, context: context, limits: configuration.limits,
         refusal: call.refusal)
       outcome = await ServiceContext.withValue(trace) { await streamingCall.run(request.body, on: stream) }
-    } else if case .openAI(let operation, _) = exchange, operation.isCompletion, let openAI {
-      if head.expectsContinue { try await response.writeInformationalHead(HTTPResponse(status: .continue)) }
-      let completion = CompletionCall(
-        api: openAI, operation: operation, head: head, context: context,
-        keepAliveInterval: configuration.keepAliveInterval,
-        response: StreamedResponse(eventsOn: response, headers: call.headers))
-      outcome = await ServiceContext.withValue(trace) { await completion.run(request.body) }
     } else {
       outcome = try await whole(call, request.body, response, trace)
     }
@@ -204,7 +197,7 @@ extension Result {
 }
 
 /// Gives the tracer the request's header fields.
-private struct HeaderExtractor: Extractor {
+struct HeaderExtractor: Extractor {
   func extract(key: String, from carrier: HTTPFields) -> String? {
     HTTPField.Name(key).flatMap { carrier[$0] }
   }

@@ -70,7 +70,7 @@ package struct MeteredIntelligence: Intelligence {
   package func complete(
     _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping CompletionEmitter
   ) async throws(UseCaseFailure) {
-    let isGrounded = command.model.hasPrefix(CompleteDialogue.groundedPrefix)
+    let isGrounded = command.isGrounded
     let name = isGrounded ? String(command.model.dropFirst(CompleteDialogue.groundedPrefix.count)) : command.model
     let texts = command.messages.map(\.content) + [command.prompt?.text ?? "", command.prompt?.suffix ?? ""]
     let images = command.messages.reduce(0) { $0 + $1.images.count }

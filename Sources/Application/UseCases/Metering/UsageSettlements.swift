@@ -82,18 +82,26 @@ package final class UsageSettlements: Sendable {
 
   private func perform(_ work: Work) async {
     state.withLock { $0.running += 1 }
-    await Task { [self] in
-      do throws(StorageFailure) { try await write(work) } catch {
-        state.withLock { state in
-          if state.waiting.count < settings.maximumWaiting { state.waiting.append(work) } else { state.lost += 1 }
-        }
-      }
+    // A task that is cancelled meanwhile has its work fail, and then it waits for the service: nothing is lost by going on
+    // in it, and most calls end without.
+    if Task.isCancelled { await Task { [self] in await writeOrKeep(work) }.value } else { await writeOrKeep(work) }
+  }
+
+  private func writeOrKeep(_ work: Work) async {
+    var hasFailed = false
+    do throws(StorageFailure) { try await write(work) } catch {
+      hasFailed = true
       state.withLock { state in
-        _ = state.open.remove(work.call)
-        state.running -= 1
+        if state.waiting.count < settings.maximumWaiting { state.waiting.append(work) } else { state.lost += 1 }
       }
-      wakeUp.notify()
-    }.value
+    }
+    let hasNews = state.withLock { state in
+      _ = state.open.remove(work.call)
+      state.running -= 1
+      return hasFailed || !state.alerts.isEmpty
+    }
+    // The service is woken for what it has to do, and not by every call.
+    if hasNews { wakeUp.notify() }
   }
 
   private func write(_ work: Work) async throws(StorageFailure) {

@@ -26,10 +26,16 @@ package struct CompleteDialogue: Sendable {
     /// The most tokens of the reply; `nil` leaves it to the model.
     package let maximumTokens: Int?
 
+    /// Whether the reply is wanted whole, and none of its parts before.
+    package let isWhole: Bool
+
+    /// Whether the answer is to rest on passages.
+    package var isGrounded: Bool { model.hasPrefix(CompleteDialogue.groundedPrefix) }
+
     /// Makes a command.
     package init(
       model: String, messages: [ModelMessage], prompt: ModelPrompt? = nil, tools: [ModelTool] = [],
-      options: GenerationOptions = GenerationOptions(), maximumTokens: Int? = nil
+      options: GenerationOptions = GenerationOptions(), maximumTokens: Int? = nil, isWhole: Bool = false
     ) {
       self.model = model
       self.messages = messages
@@ -37,6 +43,7 @@ package struct CompleteDialogue: Sendable {
       self.tools = tools
       self.options = options
       self.maximumTokens = maximumTokens
+      self.isWhole = isWhole
     }
   }
 
@@ -61,7 +68,7 @@ package struct CompleteDialogue: Sendable {
   func callAsFunction(
     _ command: Command, _ caller: Principal, meter: UsageMeter?, emit: @escaping CompletionEmitter
   ) async throws(UseCaseFailure) {
-    let isGrounded = command.model.hasPrefix(Self.groundedPrefix)
+    let isGrounded = command.isGrounded
     let name = isGrounded ? String(command.model.dropFirst(Self.groundedPrefix.count)) : command.model
     guard !name.isEmpty, let model = models.model(named: name) else {
       throw .notFound("the model \(command.model.prefix(200)) does not exist")
@@ -73,6 +80,7 @@ package struct CompleteDialogue: Sendable {
     var request = isGrounded ? try await grounded(command, caller, emit) : Self.plain(command, caller)
     if let reason = model.unsupported(in: request) { throw .invalid(reason) }
     request.answering = meter?.answering
+    request.isWantedWhole = command.isWhole
     try await generate(request, by: model, meter, emit)
   }
 

@@ -39,6 +39,15 @@ struct RawConnection {
     return true
   }
 
+  /// Reads what comes next.
+  ///
+  /// - Returns: whether anything did, before the connection ended.
+  mutating func readMore() async throws -> Bool {
+    guard let part = try await inbound.next(isolation: #isolation) else { return false }
+    received += part.readableBytesView
+    return true
+  }
+
   /// Reads until the connection ends.
   mutating func readToEnd() async throws {
     while let part = try await inbound.next(isolation: #isolation) { received += part.readableBytesView }

@@ -1,0 +1,113 @@
+import Contract
+import HTTPTypes
+import Instrumentation
+import NIOCore
+import NIOHTTP1
+import ServiceContextModule
+import Synchronization
+
+/// Answers the requests for completions, each in a task on its connection's event loop.
+final class CompletionCalls: Sendable {
+  private struct State {
+    var executors: [ObjectIdentifier: EventLoopExecutor] = [:]
+    var running: [ObjectIdentifier: CompletionExchange] = [:]
+    var waiting: [CheckedContinuation<Void, Never>] = []
+  }
+
+  private let api: OpenAIAPI
+  private let configuration: HTTPConfiguration
+  private let log: AccessLog
+  private let cors: CORSPolicy
+  private let state = Mutex(State())
+
+  var limits: HTTPLimits { configuration.limits }
+
+  init(_ api: OpenAIAPI, _ configuration: HTTPConfiguration, log: AccessLog, cors: CORSPolicy) {
+    self.api = api
+    self.configuration = configuration
+    self.log = log
+    self.cors = cors
+  }
+
+  /// The exchange of a request for a completion; `nil` for any other request.
+  func exchange(
+    for http: HTTPRequestHead, on context: ChannelHandlerContext, in handler: ConnectionHandler
+  ) -> CompletionExchange? {
+    guard http.method == .POST else { return nil }
+    let path = RequestHead.parts(of: http.uri).path
+    guard let operation = OpenAIOperation.allCases.first(where: { $0.isCompletion && $0.path == path }) else {
+      return nil
+    }
+    guard let wire = try? context.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self) else {
+      return nil
+    }
+    return CompletionExchange(
+      operation, RequestHead(http), http, calls: self, handler: handler, context: context, wire: wire)
+  }
+
+  /// Answers a request.
+  func run(_ exchange: CompletionExchange, on eventLoop: any EventLoop) -> Task<Void, Never> {
+    let executor = state.withLock { state in
+      state.running[ObjectIdentifier(exchange)] = exchange
+      if let executor = state.executors[ObjectIdentifier(eventLoop)] { return executor }
+      let executor = EventLoopExecutor(eventLoop)
+      state.executors[ObjectIdentifier(eventLoop)] = executor
+      return executor
+    }
+    return Task(executorPreference: executor) { [self] in
+      await answer(exchange)
+      let waiting = state.withLock { state in
+        state.running[ObjectIdentifier(exchange)] = nil
+        guard state.running.isEmpty else { return [CheckedContinuation<Void, Never>]() }
+        defer { state.waiting = [] }
+        return state.waiting
+      }
+      for continuation in waiting { continuation.resume() }
+    }
+  }
+
+  /// Cancels what is being answered.
+  func cancelAll() {
+    let running = state.withLock { Array($0.running.values) }
+    for exchange in running { exchange.cancel() }
+  }
+
+  /// Waits until nothing is being answered.
+  func untilIdle() async {
+    await withCheckedContinuation { continuation in
+      let isIdle = state.withLock { state in
+        if !state.running.isEmpty { state.waiting.append(continuation) }
+        return state.running.isEmpty
+      }
+      if isIdle { continuation.resume() }
+    }
+  }
+
+  private func answer(_ exchange: CompletionExchange) async {
+    let head = exchange.head
+    let context = CallContext(
+      requestID: head.requestID(), bearerToken: head.bearerToken, remoteAddress: exchange.remoteAddress,
+      userAgent: head.headers[.userAgent])
+    var trace = ServiceContext.topLevel
+    InstrumentationSystem.instrument.extract(head.headers, into: &trace, using: HeaderExtractor())
+    trace.requestID = context.requestID
+    let template = exchange.operation.path
+    let span = RequestSpan(head, template: template, in: &trace)
+    defer { span.end() }
+    var headers = HTTPFields()
+    headers.addCommon(requestID: context.requestID, date: HTTPDate.now())
+    headers.add(cors.headers(for: head))
+    let call = CompletionCall(
+      api: api, context: context, exchange: exchange, headers: headers,
+      keepAliveInterval: configuration.keepAliveInterval)
+    await ServiceContext.withValue(trace) {
+      let outcome = await call.run()
+      log.record(
+        AccessLog.Entry(
+          method: head.method, template: template, status: outcome.status, duration: .now - exchange.start,
+          context: context, code: outcome.code, diagnosis: outcome.diagnosis))
+      span.tell(status: outcome.status, code: outcome.code)
+      exchange.end(closing: outcome.endsConnection)
+    }
+  }
+}
