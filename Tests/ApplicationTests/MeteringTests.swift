@@ -40,7 +40,7 @@ private final class FlakyLedger: UsageLedger {
 
 @Suite("Metering")
 struct MeteringTests {
-  private func world(
+  func world(
     _ models: [any LanguageModel] = [ScriptedModel(.reply(["From ", "what I read [1]."]))],
     _ change: @escaping (inout UseCaseSettings) -> Void = { _ in }
   ) -> TestWorld {
@@ -51,7 +51,7 @@ struct MeteringTests {
     }
   }
 
-  private func usage(_ world: TestWorld, _ caller: Principal) async throws -> UsageReport {
+  func usage(_ world: TestWorld, _ caller: Principal) async throws -> UsageReport {
     try await world.useCases.reportUsage(ReportUsage.Query(), caller).report
   }
 

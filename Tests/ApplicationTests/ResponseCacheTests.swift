@@ -167,6 +167,89 @@ struct ResponseCacheTests {
     #expect(cache.size.replies == 0)
   }
 
+  /// A request whose reader is told what it pays.
+  private static func metered() -> ModelRequest {
+    var request = request()
+    request.answering = AnsweringModel()
+    return request
+  }
+
+  @Test("a leader who leaves pays nothing, and of those who stay the one that joined first pays all of it")
+  func handingOver() async throws {
+    let model = StepModel()
+    let cached = CachedLanguageModel(model, cache: ResponseCache())
+    let requests = (0..<3).map { _ in Self.metered() }
+    let parts = (0..<3).map { _ in Parts() }
+    var tasks: [Task<ReplyEnd, any Error>] = []
+    model.say("one ")
+    for index in 0..<3 {
+      tasks.append(Self.follow(cached, parts[index], requests[index]))
+      try await eventually { parts[index].all == ["one "] }
+    }
+    tasks[0].cancel()
+    await #expect(throws: ModelFailure.cancelled) { try await tasks[0].value }
+    model.say("two")
+    model.stop()
+    #expect(try await !tasks[1].value.isCached)
+    #expect(try await tasks[2].value.isCached)
+    #expect(requests.map { $0.answering?.charge } == [TokenUsage.none, nil, nil])
+  }
+
+  @Test("who leaves a reply that another pays for pays nothing")
+  func leavingAnothers() async throws {
+    let model = StepModel()
+    let cached = CachedLanguageModel(model, cache: ResponseCache())
+    let (first, second) = (Self.metered(), Self.metered())
+    let (read, seen) = (Parts(), Parts())
+    model.say("one ")
+    let leader = Self.follow(cached, read, first)
+    try await eventually { read.all == ["one "] }
+    let follower = Self.follow(cached, seen, second)
+    try await eventually { seen.all == ["one "] }
+    follower.cancel()
+    await #expect(throws: ModelFailure.cancelled) { try await follower.value }
+    model.stop()
+    #expect(try await !leader.value.isCached)
+    #expect(first.answering?.charge == nil)
+    #expect(second.answering?.charge == TokenUsage.none)
+  }
+
+  @Test("of a reply that fails one reader pays what it has read, and the others nothing")
+  func failingTogether() async throws {
+    let (gate, asked) = (Switch(false), Parts())
+    let model = GatedModel(gate, asked)
+    let cached = CachedLanguageModel(model, cache: ResponseCache())
+    let requests = (0..<3).map { _ in Self.metered() }
+    let parts = (0..<3).map { _ in Parts() }
+    let tasks = (0..<3).map { Self.follow(cached, parts[$0], requests[$0]) }
+    try await eventually { parts.allSatisfy { $0.all == ["half"] } }
+    gate.isOn = true
+    for task in tasks { await #expect(throws: ModelFailure.broken("no more")) { try await task.value } }
+    #expect(asked.all.count == 1)
+    #expect(requests.filter { $0.answering?.charge == nil }.count == 1)
+    #expect(requests.filter { $0.answering?.charge == TokenUsage.none }.count == 2)
+  }
+
+  @Test("a leader who is slower than the others and leaves behind them pays for the whole reply")
+  func leavingLate() async throws {
+    let model = ScriptedModel(.reply(["one ", "two"]))
+    let cached = CachedLanguageModel(model, cache: ResponseCache())
+    let (slow, fast) = (Self.metered(), Self.metered())
+    let isHeld = Switch(false)
+    let leader = Task {
+      try await cached.reply(to: slow) { _ throws(ModelFailure) in
+        isHeld.isOn = true
+        do { try await Task.sleep(for: .seconds(60)) } catch { throw .cancelled }
+      }
+    }
+    try await eventually { isHeld.isOn }
+    let end = try await Self.follow(cached, Parts(), fast).value
+    #expect(end.isCached)
+    leader.cancel()
+    await #expect(throws: ModelFailure.cancelled) { try await leader.value }
+    #expect(slow.answering?.charge == end.usage)
+  }
+
   @Test("the model does not run ahead of the fastest reader")
   func backPressure() async throws {
     let model = CountingModel(parts: 100)
@@ -213,8 +296,10 @@ struct ResponseCacheTests {
     #expect(model.requests.map(\.organizationID) == [ada.organizationID, Self.other])
   }
 
-  private static func follow(_ model: CachedLanguageModel, _ parts: Parts) -> Task<ReplyEnd, any Error> {
-    Task { try await model.reply(to: request()) { part throws(ModelFailure) in parts.add(part) } }
+  private static func follow(
+    _ model: CachedLanguageModel, _ parts: Parts, _ request: ModelRequest = request()
+  ) -> Task<ReplyEnd, any Error> {
+    Task { try await model.reply(to: request) { part throws(ModelFailure) in parts.add(part) } }
   }
 }
 
@@ -239,6 +324,26 @@ private final class EndingModel: LanguageModel {
   ) async throws(ModelFailure) -> ReplyEnd {
     calls.withLock { $0 += 1 }
     return ReplyEnd(finishReason: reason, usage: nil)
+  }
+}
+
+/// A model that says one part, and fails when it may.
+private final class GatedModel: LanguageModel {
+  let name = "gated"
+  private let gate: Switch
+  private let asked: Parts
+
+  init(_ gate: Switch, _ asked: Parts) { (self.gate, self.asked) = (gate, asked) }
+
+  func reply(
+    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
+  ) async throws(ModelFailure) -> ReplyEnd {
+    asked.add(request.question)
+    try await emit("half")
+    while !gate.isOn {
+      do { try await Task.sleep(for: .milliseconds(2)) } catch { throw .cancelled }
+    }
+    throw .broken("no more")
   }
 }
 

@@ -70,18 +70,26 @@ package struct ModelRequest: Hashable, Sendable {
   }
 }
 
-/// Which model was asked last for a reply: the one that answers, where one does. Two are equal when they are the same.
+/// Which model was asked last for a reply, the one that answers, where one does, and what whoever asked has to pay of a
+/// reply that was shared. Two are equal when they are the same.
 package final class AnsweringModel: Hashable, Sendable {
-  private let last = Mutex<String?>(nil)
+  private let last = Mutex<(name: String?, charge: TokenUsage?)>((nil, nil))
 
   /// Makes one that nobody was asked for.
   package init() {}
 
   /// Its name; `nil` before any is asked.
-  package var name: String? { last.withLock { $0 } }
+  package var name: String? { last.withLock { $0.name } }
+
+  /// What the reader pays of a call whose end it has not read; `nil` where that is what it has read.
+  package var charge: TokenUsage? { last.withLock { $0.charge } }
 
   /// Notes that a model is asked.
-  package func note(_ name: String) { last.withLock { $0 = name } }
+  package func note(_ name: String) { last.withLock { $0.name = name } }
+
+  /// Notes what a reader pays of a call that it leaves to others: nothing where one of them pays, and all of it where the
+  /// others are gone and the model had come to its end.
+  package func note(charge: TokenUsage) { last.withLock { $0.charge = charge } }
 
   /// Whether both are the same.
   package static func == (left: AnsweringModel, right: AnsweringModel) -> Bool { left === right }

@@ -13,4 +13,11 @@ package struct TokenUsage: Hashable, Sendable {
     self.promptTokens = promptTokens
     self.completionTokens = completionTokens
   }
+
+  /// Both together.
+  package static func + (left: Self, right: Self) -> Self {
+    TokenUsage(
+      promptTokens: left.promptTokens + right.promptTokens,
+      completionTokens: left.completionTokens + right.completionTokens)
+  }
 }

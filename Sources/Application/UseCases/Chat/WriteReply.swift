@@ -167,7 +167,8 @@ package struct WriteReply: Sendable {
     let used =
       usage
       ?? TokenUsage(promptTokens: counter.count(content.prompt), completionTokens: counter.count(content.text))
-    draft.meter?.note(isCached ? .none : used, as: UsageOutcome(reason), hasSpoken: !content.text.isEmpty)
+    draft.meter?.note(
+      isCached ? .none : used, as: UsageOutcome(reason), hasSpoken: !content.text.isEmpty, ended: content.ended)
     let message = ChatMessage(
       id: draft.id, conversationID: draft.question.conversationID, parentID: draft.question.id, role: .assistant,
       content: content.text, sources: content.sources, citations: citations, model: draft.model, finishReason: reason,
@@ -194,6 +195,8 @@ final class ReplyDraft: Sendable {
     var sources: [Source] = []
     var parts = 0
     var isFull = false
+    /// What the rounds that have ended used.
+    var ended = TokenUsage.none
   }
 
   /// How much of a reply is taken.
@@ -224,6 +227,9 @@ final class ReplyDraft: Sendable {
   func addSources(_ sources: [Source]) { state.withLock { $0.sources += sources } }
   /// Notes what the model has read in one more round.
   func addPrompt(_ prompt: String) { state.withLock { $0.prompt += $0.prompt.isEmpty ? prompt : "\n" + prompt } }
+
+  /// Notes what the rounds that have ended used together.
+  func setEnded(_ usage: TokenUsage) { state.withLock { $0.ended = usage } }
 
   /// Adds a part; `false` when it would go over the limit, and then nothing is added.
   func append(_ part: String, limit: Limit) -> Bool {

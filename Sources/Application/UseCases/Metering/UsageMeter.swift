@@ -33,10 +33,14 @@ final class UsageMeter: Sendable {
   /// From now on somebody finishes it.
   func take() { state.withLock { $0.isTaken = true } }
 
-  /// Notes what the call used. A model that failed before it said anything is not paid.
-  func note(_ usage: TokenUsage, as outcome: UsageOutcome, hasSpoken: Bool) {
+  /// Notes what the call used. A model that failed before it said anything is not paid, and of a reply that was shared
+  /// no more than the reader's share.
+  ///
+  /// - Parameter ended: what earlier rounds of the same call have used, which is in `usage` too: it counts whoever pays
+  ///   for the last one.
+  func note(_ usage: TokenUsage, as outcome: UsageOutcome, hasSpoken: Bool, ended: TokenUsage = .none) {
     let isFree = outcome == .failed && !hasSpoken
-    let used = isFree ? TokenUsage(promptTokens: 0, completionTokens: 0) : usage
+    let used = answering.charge.map { ended + $0 } ?? (isFree ? .none : usage)
     let model = answering.name
     let record = UsageRecord(
       id: ticket.callID, owner: owner, apiKeyID: ticket.apiKeyID, kind: kind, model: model, usage: used,

@@ -15,7 +15,7 @@ extension WriteReply {
     request.answering = order.meter?.answering
     request.answering?.note(order.model.name)
     var dialogue = ToolDialogue(request, offering: tools.definitions, to: order.model, tools.settings)
-    var (promptTokens, completionTokens) = (0, 0)
+    var used = TokenUsage.none
     while true {
       draft.addPrompt(dialogue.prompt)
       let before = draft.content.text.utf8.count
@@ -25,15 +25,13 @@ extension WriteReply {
       let usage =
         end.usage
         ?? TokenUsage(promptTokens: counter.count(dialogue.prompt), completionTokens: counter.count(said))
-      if !end.isCached {
-        promptTokens += usage.promptTokens
-        completionTokens += usage.completionTokens
-      }
+      if !end.isCached { used = used + usage }
+      draft.setEnded(used)
       guard dialogue.isOpen, !end.toolCalls.isEmpty else {
         return ReplyEnd(
           // A model that asks for more than it may has not come to its end.
           finishReason: end.toolCalls.isEmpty ? end.finishReason : .length,
-          usage: TokenUsage(promptTokens: promptTokens, completionTokens: completionTokens), quotes: end.quotes)
+          usage: used, quotes: end.quotes)
       }
       let results = try await run(end.toolCalls, draft, order, caller, emit: emit)
       dialogue.append(said, end.toolCalls, results, sources: draft.content.sources)

@@ -1,3 +1,5 @@
+import Domain
+
 /// A model whose replies are kept in a ``ResponseCache``.
 ///
 /// Only requests that name an organisation are; a reply is shared by those of one organisation and never with another's.
@@ -26,14 +28,15 @@ package struct CachedLanguageModel: LanguageModel {
       for part in parts { try await emit(part) }
       return end.fromCache
     case .following(let reply, let reader):
-      defer { reply.leave(reader) }
-      return try await reply.follow(reader, emit: emit).fromCache
+      return try await read(reply, as: reader, for: request, emit: emit)
     case .leading(let reply, let reader):
-      reply.start { [model, cache] in
+      var shared = request
+      shared.answering = reply.answering
+      reply.start { [model, cache, shared] in
         let result: Result<ReplyEnd, ModelFailure>
         do throws(ModelFailure) {
           result = .success(
-            try await model.reply(to: request) { part throws(ModelFailure) in try await reply.write(part) })
+            try await model.reply(to: shared) { part throws(ModelFailure) in try await reply.write(part) })
         } catch {
           result = .failure(error)
         }
@@ -45,9 +48,30 @@ package struct CachedLanguageModel: LanguageModel {
         }
         reply.end(result)
       }
-      defer { reply.leave(reader) }
-      return try await reply.follow(reader, emit: emit)
+      return try await read(reply, as: reader, for: request, emit: emit)
     }
+  }
+
+  /// Reads a shared reply to its end. One of those who read it pays; to the others it is as if it had been kept.
+  private func read(
+    _ reply: SharedReply, as reader: Int, for request: ModelRequest,
+    emit: @Sendable (String) async throws(ModelFailure) -> Void
+  ) async throws(ModelFailure) -> ReplyEnd {
+    let result: Result<(end: ReplyEnd, pays: Bool), ModelFailure>
+    do throws(ModelFailure) { result = .success(try await reply.follow(reader, emit: emit)) } catch {
+      result = .failure(error)
+    }
+    let share = reply.leave(reader)
+    if let name = reply.answering.name { request.answering?.note(name) }
+    if case .failure = result {
+      switch share {
+      case .own: break
+      case .none: request.answering?.note(charge: .none)
+      case .whole(let usage): request.answering?.note(charge: usage)
+      }
+    }
+    let (end, pays) = try result.get()
+    return pays ? end : end.fromCache
   }
 }
 

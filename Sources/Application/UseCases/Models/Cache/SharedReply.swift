@@ -1,3 +1,4 @@
+import Domain
 import Synchronization
 
 /// A reply that a model writes once for all who have asked the same.
@@ -5,9 +6,22 @@ import Synchronization
 /// It is written in a task of its own, which no reader's leaving cancels but the last one's. A part is not asked of the
 /// model before one reader has taken all that there are, so that the fastest reader sets the pace; the others read what
 /// they have not seen yet, which is bounded by the most bytes of a reply.
+///
+/// One reader pays for it: the leader, or, when that one leaves before it has read the end, the one of the others that
+/// joined first.
 final class SharedReply: Sendable {
   /// The reader that began it.
   static let leader = 0
+
+  /// What a reader pays of a reply.
+  enum Share: Hashable, Sendable {
+    /// What it has read.
+    case own
+    /// Nothing: another reader pays.
+    case none
+    /// All that the model has used: it has come to its end, and nobody else is left to pay.
+    case whole(TokenUsage)
+  }
 
   private struct State {
     var parts: [String] = []
@@ -16,9 +30,13 @@ final class SharedReply: Sendable {
     /// How many parts each reader has taken.
     var readers: [Int: Int] = [SharedReply.leader: 0]
     var nextReader = SharedReply.leader + 1
+    /// Who pays; one of the readers, until it has been told the end.
+    var payer: Int? = SharedReply.leader
     var task: Task<Void, Never>?
   }
 
+  /// Which model answers.
+  let answering = AnsweringModel()
   private let maximumBytes: Int
   private let state = Mutex(State())
   /// A part or the end has come.
@@ -49,13 +67,26 @@ final class SharedReply: Sendable {
   }
 
   /// One reader less; with the last one the model is stopped.
-  func leave(_ reader: Int) {
-    let abandoned = state.withLock { state -> Task<Void, Never>? in
+  ///
+  /// - Returns: what the reader pays, if it has not read the end.
+  @discardableResult
+  func leave(_ reader: Int) -> Share {
+    let (abandoned, share) = state.withLock { state -> (Task<Void, Never>?, Share) in
       state.readers[reader] = nil
-      return state.readers.isEmpty && state.result == nil ? state.task : nil
+      return (state.readers.isEmpty && state.result == nil ? state.task : nil, Self.handOver(from: reader, &state))
     }
     abandoned?.cancel()
     taken.notify()
+    return share
+  }
+
+  /// Has another reader pay where the one that leaves did.
+  private static func handOver(from reader: Int, _ state: inout State) -> Share {
+    guard state.payer == reader else { return .none }
+    state.payer = state.readers.keys.min()
+    if state.payer != nil { return .none }
+    if case .success(let end)? = state.result, let usage = end.usage { return .whole(usage) }
+    return .own
   }
 
   /// Adds a part, and waits until a reader has taken it.
@@ -91,14 +122,21 @@ final class SharedReply: Sendable {
   }
 
   /// Hands all parts to a reader as they come.
+  ///
+  /// - Returns: the end, and whether this reader pays for it.
+  /// - Throws: what `emit` throws, `.cancelled`, or how the model failed.
   func follow(
     _ reader: Int, emit: @Sendable (String) async throws(ModelFailure) -> Void
-  ) async throws(ModelFailure) -> ReplyEnd {
+  ) async throws(ModelFailure) -> (end: ReplyEnd, pays: Bool) {
     var position = 0
     while true {
       let generation = arrived.generation
-      let (part, result) = state.withLock { state in
-        (position < state.parts.count ? state.parts[position] : nil, state.result)
+      let (part, result, pays) = state.withLock { state -> (String?, Result<ReplyEnd, ModelFailure>?, Bool) in
+        if position < state.parts.count { return (state.parts[position], nil, false) }
+        let pays = state.payer == reader
+        // From now on it pays, and hands that on to nobody.
+        if pays, case .success? = state.result { state.payer = nil }
+        return (nil, state.result, pays)
       }
       if let part {
         try await emit(part)
@@ -106,7 +144,7 @@ final class SharedReply: Sendable {
         state.withLock { $0.readers[reader] = position }
         taken.notify()
       } else if let result {
-        return try result.get()
+        return (try result.get(), pays)
       } else if Task.isCancelled {
         throw .cancelled
       } else {
