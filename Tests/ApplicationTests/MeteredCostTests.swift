@@ -39,6 +39,43 @@ extension MeteringTests {
     #expect(report.users.first?.userID == bob.userID)
     #expect(report.models.map(\.model) == ["steps"])
   }
+
+  @Test("an embedding model's price counts for budgets before and after, and one without costs nothing")
+  func embeddings() async throws {
+    let price = try #require(TokenPrice(prompt: 2_000_000, completion: 0))
+    let world = world { $0.embeddingPrices = PriceList(["words": price]) }
+    let ada = try await world.signUp("ada")
+    let intelligence = world.useCases.gateway.intelligence
+    let answer = try await intelligence.embed(["some words", "more"], ada)
+    #expect(answer.tokens > 0 && answer.cost == 2 * answer.tokens)
+    #expect(try await usage(world, ada).total.cost == answer.cost)
+    // 80 bytes are reserved as 20 tokens.
+    let text = String(repeating: "abcd ", count: 16)
+    let budget = try await world.useCases.budgets.set(answer.cost + 39, for: nil, ada)
+    #expect(budget.spent == answer.cost)
+    let stop = budget.limit / 100 * 110 + budget.limit % 100 * 110 / 100
+    let room = stop - budget.spent
+    let fits = String(repeating: "x", count: room / 2 * 4)
+    let failure = await Task { () -> UseCaseFailure? in
+      do throws(UseCaseFailure) {
+        _ = try await intelligence.embed([fits + "y"], ada)
+        return nil
+      } catch {
+        return error
+      }
+    }.value
+    guard case .limited(let refusal) = failure else {
+      Issue.record("it was not refused")
+      return
+    }
+    #expect(refusal.limit == .budget)
+    _ = try await intelligence.embed([fits], ada)
+    let free = self.world()
+    let bob = try await free.signUp("bob")
+    _ = try await free.useCases.budgets.set(0, for: nil, bob)
+    #expect(try await free.useCases.gateway.intelligence.embed([text], bob).cost == 0)
+    #expect(try await usage(free, bob).total.cost == 0)
+  }
 }
 
 /// What a completion has emitted.

@@ -68,6 +68,20 @@ struct MeteringConfigurationTests {
     }
   }
 
+  @Test("an endpoint that embeds has a price in the same form, and none unless said")
+  func embeddingPrices() throws {
+    let endpoint = "embedding: { endpoints: { e: { baseURL: \"http://x/v1\", model: m, dimensions: 8"
+    let priced = try load("\(endpoint), price: \"0.02\" } } }\n").embedding.endpoints.first
+    #expect(priced?.price == TokenPrice(prompt: 20_000, completion: 0))
+    #expect(try load("\(endpoint) } } }\n").embedding.endpoints.first?.price == nil)
+    for price in ["-1", "0.0000001", "free"] {
+      let failure = #expect(throws: ConfigurationFailure.self) {
+        try load("\(endpoint), price: \"\(price)\" } } }\n")
+      }
+      #expect(failure?.description.contains("embedding.endpoints.e.price") == true)
+    }
+  }
+
   @Test(
     "what is out of its range is refused",
     arguments: [

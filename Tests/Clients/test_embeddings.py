@@ -15,7 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
+from openai import OpenAI
 
 from postgres import PRODUCTION, Database, administrator, command, production
 from support import QUICK, Account, Server
@@ -74,7 +76,7 @@ class Endpoint:
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05})
         self.thread.start()
 
-    def config(self, more: str = "", *, wanted: bool = True) -> str:
+    def config(self, more: str = "", *, wanted: bool = True, price: str | None = None) -> str:
         return QUICK + more + "\n".join([
             "embedding:",
             *(["  model: hashes"] if wanted else []),
@@ -85,6 +87,7 @@ class Endpoint:
             f"      dimensions: {WIDTH}",
             "      apiKey: a-key",
             "      attempts: 1",
+            *([f'      price: "{price}"'] if price else []),
             ""])
 
     def close(self) -> None:
@@ -242,9 +245,40 @@ def test_a_model_that_is_not_configured_any_more_leaves_words_until_another_serv
         server.close()
 
 
+def test_an_endpoint_with_a_price_costs_what_it_reads_and_counts_for_budgets(
+    binary: Path, tmp_path: Path, endpoint: Endpoint
+) -> None:
+    server = Server(binary, tmp_path, config=endpoint.config(price="1000000"))
+    try:
+        server.start()
+        ada = server.sign_up("ada")
+        client = OpenAI(base_url=f"{server.url}/v1", api_key=ada.token, max_retries=0)
+        answer = client.embeddings.create(model="hashes", input=["the wind tunnel", "runs at night"])
+        tokens = answer.usage.total_tokens
+        assert tokens > 0
+
+        def usage() -> Any:
+            with ada.client() as http:
+                return http.get("/usage").json()["total"]
+
+        assert usage()["costMicros"] == str(tokens * 1_000_000)
+        with ada.client() as http:
+            assert http.post("/budgets", json={"limitMicros": str(tokens * 1_000_000)}).status_code == 200
+        with pytest.raises(openai.RateLimitError) as refused:
+            client.embeddings.create(model="hashes", input="one more")
+        assert refused.value.code == "insufficient_quota"
+        # Searching for answers is the server's own matter.
+        assert ada.search("wind", "SEARCH_MODE_SEMANTIC") == []
+        assert usage()["requests"] == "1"
+    finally:
+        server.close()
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
+        ("embedding: { endpoints: { small: { baseURL: 'http://h/v1', model: m, dimensions: 3, price: cheap } } }\n",
+         "embedding.endpoints.small.price"),
         ("embedding: { model: small }\n", "one of the embedding models: all-MiniLM-L6-v2"),
         ("embedding: { endpoints: { small: { model: m, dimensions: 3 } } }\n", "embedding.endpoints.small.baseURL"),
         ("embedding: { endpoints: { small: { baseURL: 'http://h/v1', dimensions: 3 } } }\n",

@@ -28,6 +28,8 @@ package struct UseCaseSettings: Sendable {
   package var settlements = UsageSettlements.Settings()
   /// What the models' tokens cost.
   package var prices = PriceList()
+  /// What the tokens of embedding models cost, by the names that their vectors are kept under.
+  package var embeddingPrices = PriceList()
   /// The currency of prices and budgets, for whoever reads them.
   package var currency = "USD"
   /// Sizes of chunks.
@@ -185,7 +187,8 @@ package struct IntelligenceUseCases: Sendable {
     activeReplies = ActiveReplies()
     search = SearchKnowledge(
       index: world.passages, embedder: world.embedders.current, reranker: world.reranker, settings: settings.search)
-    embedTexts = EmbedTexts(embedder: world.embedders.current, counter: world.counter)
+    embedTexts = EmbedTexts(
+      embedder: world.embedders.current, counter: world.counter, prices: settings.embeddingPrices)
     evaluate = EvaluateRetrieval(search: search)
     let replySignals = ReplySignals()
     desk = ReplyDesk(
@@ -194,7 +197,9 @@ package struct IntelligenceUseCases: Sendable {
       log: world.replies, signals: replySignals, settings: settings.desk, makeID: makeID, clock: clock)
     let ground = GroundQuestion(
       memories: world.memories, search: search, counter: world.counter, settings: settings.reply)
-    listModels = ListModels(models: world.models, embedder: world.embedders.current, prices: settings.prices)
+    listModels = ListModels(
+      models: world.models, embedder: world.embedders.current, prices: settings.prices,
+      embeddingPrices: settings.embeddingPrices)
     complete = CompleteDialogue(
       models: world.models, ground: ground, counter: world.counter, settings: settings.reply, makeID: makeID,
       clock: clock)

@@ -159,6 +159,11 @@ struct Assembly: Sendable {
         uniquingKeysWith: { first, _ in first }),
       routes: Dictionary(
         configuration.models.routes.map { ($0.name, $0.targets) }, uniquingKeysWith: { first, _ in first }))
+    settings.embeddingPrices = PriceList(
+      Dictionary(
+        configuration.embedding.endpoints.compactMap { endpoint in
+          endpoint.price.map { (Providers.vectors(of: endpoint), $0) }
+        }, uniquingKeysWith: { first, _ in first }))
     settings.currency = configuration.budgets.currency
     settings.settlements.lifetime = configuration.quotas.lease / .seconds(1)
     settings.search.fusionDepth = configuration.retrieval.depth

@@ -95,17 +95,26 @@ enum Providers {
   static func embedder(
     _ endpoint: EmbeddingEndpoint, clients: EgressClients, logger: Logger
   ) throws -> HTTPEmbedder {
-    var configuration = HTTPEmbedder.Configuration(
-      baseURL: endpoint.baseURL, model: endpoint.model, dimensions: endpoint.dimensions)
-    configuration.asksForDimensions = endpoint.shorten
-    configuration.questionPrefix = endpoint.questionPrefix
-    configuration.passagePrefix = endpoint.passagePrefix
+    var configuration = vectorConfiguration(endpoint)
     configuration.keys = try keys(endpoint.key, of: endpoint.name, in: "embedding.endpoints")
     configuration.timeout = .milliseconds(Int64(endpoint.timeout / .milliseconds(1)))
     configuration.maximumTexts = endpoint.batchSize
     configuration.maximumAttempts = endpoint.attempts
     return HTTPEmbedder(
       configuration, client: clients[reach: try reach(of: endpoint.baseURL)], logger: logger)
+  }
+
+  /// The name that the vectors of an embedding model are kept under.
+  static func vectors(of endpoint: EmbeddingEndpoint) -> String { vectorConfiguration(endpoint).name }
+
+  /// All that decides which vectors an embedding model makes.
+  private static func vectorConfiguration(_ endpoint: EmbeddingEndpoint) -> HTTPEmbedder.Configuration {
+    var configuration = HTTPEmbedder.Configuration(
+      baseURL: endpoint.baseURL, model: endpoint.model, dimensions: endpoint.dimensions)
+    configuration.asksForDimensions = endpoint.shorten
+    configuration.questionPrefix = endpoint.questionPrefix
+    configuration.passagePrefix = endpoint.passagePrefix
+    return configuration
   }
 
   /// How far connections to a base URL may lead; it was checked when it was read.

@@ -1,3 +1,5 @@
+package import Domain
+
 /// An embedding model behind a network address.
 package struct EmbeddingEndpoint: Sendable {
   /// The name that `embedding.model` calls it by.
@@ -22,6 +24,8 @@ package struct EmbeddingEndpoint: Sendable {
   package let batchSize: Int
   /// `attempts`: how often passages are tried while the provider is overloaded or away.
   package let attempts: Int
+  /// `price`: what its tokens cost; `nil` where they cost nothing.
+  package let price: TokenPrice?
 }
 
 extension ServerConfiguration.Embedding {
@@ -75,6 +79,8 @@ extension ServerConfiguration.Embedding {
       key: try ModelTarget.key(key, &reader),
       timeout: try reader.value("\(key).timeout", timeout, default: .seconds(30)),
       batchSize: try reader.value("\(key).batchSize", .integer(1...2_048), default: 64),
-      attempts: try reader.value("\(key).attempts", .integer(1...20), default: 5))
+      attempts: try reader.value("\(key).attempts", .integer(1...20), default: 5),
+      price: try reader.optional("\(key).price", ModelTarget.amount).flatMap(TokenPrice.millionths)
+        .flatMap { TokenPrice(prompt: $0, completion: 0) })
   }
 }

@@ -178,11 +178,8 @@ extension ModelTarget {
     attempts = try reader.value("\(key).attempts", .integer(1...10), default: 2)
     failureThreshold = try reader.value("\(key).failureThreshold", .integer(1...1_000), default: 5)
     restTime = try reader.value("\(key).restTime", duration, default: .seconds(30))
-    let amount = SettingForm<String>.text(
-      "the price of a million tokens as text, such as \"2.50\", with at most six places behind the point"
-    ) { TokenPrice.millionths($0) != nil }
-    let prompt = try reader.optional("\(key).promptPrice", amount).flatMap(TokenPrice.millionths)
-    let completion = try reader.optional("\(key).completionPrice", amount).flatMap(TokenPrice.millionths)
+    let prompt = try reader.optional("\(key).promptPrice", Self.amount).flatMap(TokenPrice.millionths)
+    let completion = try reader.optional("\(key).completionPrice", Self.amount).flatMap(TokenPrice.millionths)
     price =
       prompt == nil && completion == nil ? nil : TokenPrice(prompt: prompt ?? 0, completion: completion ?? 0)
   }
@@ -203,6 +200,13 @@ extension ModelTarget {
       throw .invalidValue(
         key: key, shown: "a model with several keys", source: reader.fileSource(of: key),
         accepted: "one of apiKey, apiKeyFile and apiKeyCommand")
+    }
+  }
+
+  /// How a price is written.
+  static var amount: SettingForm<String> {
+    .text("the price of a million tokens as text, such as \"2.50\", with at most six places behind the point") {
+      TokenPrice.millionths($0) != nil
     }
   }
 

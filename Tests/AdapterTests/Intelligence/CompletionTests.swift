@@ -71,7 +71,8 @@ struct CompletionTests {
     let catalog = ModelCatalog(
       models: [
         ModelCatalog.Model(name: "a", takesDialogues: false), ModelCatalog.Model(name: "b", takesDialogues: true),
-      ], embedding: EmbeddingModel(name: "e", dimensions: 384, maximumTokens: 256))
+      ], embedding: EmbeddingModel(name: "e", dimensions: 384, maximumTokens: 256),
+      embeddingPrice: TokenPrice(prompt: 20_000, completion: 0), defaultName: "b")
     intelligence.state.withLock { state in
       state.completions = events
       state.catalog = catalog

@@ -117,7 +117,8 @@ final class ScriptedIntelligence: Intelligence {
 
   func embed(_ texts: [String], _ caller: Principal) async throws(UseCaseFailure) -> EmbedTexts.Answer {
     try note(caller)
-    return EmbedTexts.Answer(model: "m", vectors: texts.map { Embedding([Float($0.utf8.count), -0.5]) }, tokens: 7)
+    return EmbedTexts.Answer(
+      model: "m", vectors: texts.map { Embedding([Float($0.utf8.count), -0.5]) }, tokens: 7, cost: 9)
   }
 
   func wakeWorkers() async { state.withLock { $0.wakeUps += 1 } }

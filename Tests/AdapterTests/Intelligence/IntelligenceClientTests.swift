@@ -94,7 +94,7 @@ struct IntelligenceClientTests {
       let vectors = try await client.embed(["ab", "c"], ada)
       #expect(
         vectors
-          == EmbedTexts.Answer(model: "m", vectors: [Embedding([2, -0.5]), Embedding([1, -0.5])], tokens: 7))
+          == EmbedTexts.Answer(model: "m", vectors: [Embedding([2, -0.5]), Embedding([1, -0.5])], tokens: 7, cost: 9))
       try await client.regenerate(reply, ada, usage: ticket, emit: log.emit)
       try await client.cancel(reply.messageID, ada)
       await client.wakeWorkers()

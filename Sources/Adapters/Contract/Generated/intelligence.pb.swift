@@ -670,6 +670,16 @@ package nonisolated struct Opentier_Intelligence_V1_ListedEmbeddingModel: Sendab
   /// Clears the value of `maximumTokens`. Subsequent reads from it will return its default value.
   package mutating func clearMaximumTokens() {self._maximumTokens = nil}
 
+  /// What a million tokens cost, in millionths of the currency; not set where they cost nothing.
+  package var price: Int64 {
+    get {_price ?? 0}
+    set {_price = newValue}
+  }
+  /// Returns true if `price` has been explicitly set.
+  package var hasPrice: Bool {self._price != nil}
+  /// Clears the value of `price`. Subsequent reads from it will return its default value.
+  package mutating func clearPrice() {self._price = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -677,6 +687,7 @@ package nonisolated struct Opentier_Intelligence_V1_ListedEmbeddingModel: Sendab
   fileprivate var _name: String? = nil
   fileprivate var _dimensions: UInt32? = nil
   fileprivate var _maximumTokens: UInt32? = nil
+  fileprivate var _price: Int64? = nil
 }
 
 /// What a model is to go on with.
@@ -1341,12 +1352,23 @@ package nonisolated struct Opentier_Intelligence_V1_EmbedResponse: Sendable {
   /// Clears the value of `tokens`. Subsequent reads from it will return its default value.
   package mutating func clearTokens() {self._tokens = nil}
 
+  /// What they cost, in millionths of the currency.
+  package var costMicros: Int64 {
+    get {_costMicros ?? 0}
+    set {_costMicros = newValue}
+  }
+  /// Returns true if `costMicros` has been explicitly set.
+  package var hasCostMicros: Bool {self._costMicros != nil}
+  /// Clears the value of `costMicros`. Subsequent reads from it will return its default value.
+  package mutating func clearCostMicros() {self._costMicros = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _model: String? = nil
   fileprivate var _tokens: UInt32? = nil
+  fileprivate var _costMicros: Int64? = nil
 }
 
 /// A unit vector.
@@ -2189,7 +2211,7 @@ nonisolated extension Opentier_Intelligence_V1_ListedModel: SwiftProtobuf.Messag
 
 nonisolated extension Opentier_Intelligence_V1_ListedEmbeddingModel: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ListedEmbeddingModel"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}dimensions\0\u{3}maximum_tokens\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}dimensions\0\u{3}maximum_tokens\0\u{1}price\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2200,6 +2222,7 @@ nonisolated extension Opentier_Intelligence_V1_ListedEmbeddingModel: SwiftProtob
       case 1: try { try decoder.decodeSingularStringField(value: &self._name) }()
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self._dimensions) }()
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self._maximumTokens) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self._price) }()
       default: break
       }
     }
@@ -2219,6 +2242,9 @@ nonisolated extension Opentier_Intelligence_V1_ListedEmbeddingModel: SwiftProtob
     try { if let v = self._maximumTokens {
       try visitor.visitSingularUInt32Field(value: v, fieldNumber: 3)
     } }()
+    try { if let v = self._price {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 4)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2226,6 +2252,7 @@ nonisolated extension Opentier_Intelligence_V1_ListedEmbeddingModel: SwiftProtob
     if lhs._name != rhs._name {return false}
     if lhs._dimensions != rhs._dimensions {return false}
     if lhs._maximumTokens != rhs._maximumTokens {return false}
+    if lhs._price != rhs._price {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2897,7 +2924,7 @@ nonisolated extension Opentier_Intelligence_V1_CompletionCompleted: SwiftProtobu
 
 nonisolated extension Opentier_Intelligence_V1_EmbedResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".EmbedResponse"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}vectors\0\u{1}tokens\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}vectors\0\u{1}tokens\0\u{3}cost_micros\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2908,6 +2935,7 @@ nonisolated extension Opentier_Intelligence_V1_EmbedResponse: SwiftProtobuf.Mess
       case 1: try { try decoder.decodeSingularStringField(value: &self._model) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.vectors) }()
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self._tokens) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self._costMicros) }()
       default: break
       }
     }
@@ -2927,6 +2955,9 @@ nonisolated extension Opentier_Intelligence_V1_EmbedResponse: SwiftProtobuf.Mess
     try { if let v = self._tokens {
       try visitor.visitSingularUInt32Field(value: v, fieldNumber: 3)
     } }()
+    try { if let v = self._costMicros {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 4)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2934,6 +2965,7 @@ nonisolated extension Opentier_Intelligence_V1_EmbedResponse: SwiftProtobuf.Mess
     if lhs._model != rhs._model {return false}
     if lhs.vectors != rhs.vectors {return false}
     if lhs._tokens != rhs._tokens {return false}
+    if lhs._costMicros != rhs._costMicros {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -245,6 +245,7 @@ extension Opentier_Intelligence_V1_ListModelsResponse {
       embeddingModel.name = embedding.name
       embeddingModel.dimensions = UInt32(count: embedding.dimensions)
       embeddingModel.maximumTokens = UInt32(count: embedding.maximumTokens)
+      if let price = catalog.embeddingPrice { embeddingModel.price = Int64(clamping: price.prompt) }
     }
   }
 }
@@ -263,6 +264,8 @@ extension ModelCatalog {
         ? EmbeddingModel(
           name: response.embeddingModel.name, dimensions: Int(response.embeddingModel.dimensions),
           maximumTokens: Int(response.embeddingModel.maximumTokens)) : nil,
+      embeddingPrice: response.embeddingModel.hasPrice
+        ? TokenPrice(prompt: Int(response.embeddingModel.price), completion: 0) : nil,
       defaultName: response.hasDefaultName ? response.defaultName : nil)
   }
 }

@@ -151,7 +151,8 @@ extension EmbedTexts.Answer {
   /// Reads vectors.
   package init(_ response: Opentier_Intelligence_V1_EmbedResponse) {
     self.init(
-      model: response.model, vectors: response.vectors.map { Embedding($0.values) }, tokens: Int(response.tokens))
+      model: response.model, vectors: response.vectors.map { Embedding($0.values) }, tokens: Int(response.tokens),
+      cost: Int(response.costMicros))
   }
 }
 
@@ -161,6 +162,7 @@ extension Opentier_Intelligence_V1_EmbedResponse {
     self.init()
     model = answer.model
     tokens = UInt32(count: answer.tokens)
+    if answer.cost > 0 { costMicros = Int64(clamping: answer.cost) }
     vectors = answer.vectors.map { vector in
       var message = Opentier_Intelligence_V1_Vector()
       message.values = vector.values

@@ -84,8 +84,10 @@ package struct MeteredIntelligence: Intelligence {
   }
 
   package func embed(_ texts: [String], _ caller: Principal) async throws(UseCaseFailure) -> EmbedTexts.Answer {
-    let tokens = texts.reduce(0) { $0 + Self.count($1) }
-    let call = call(.embedding, nil, tokens: tokens, cost: 0, caller)
+    let estimate = TokenUsage(promptTokens: texts.reduce(0) { $0 + Self.count($1) }, completionTokens: 0)
+    let call = call(
+      .embedding, nil, tokens: estimate.total, cost: Self.cost(of: estimate, at: try await remembered().embeddingPrice),
+      caller)
     try await admit(call)
     let answer: EmbedTexts.Answer
     do throws(UseCaseFailure) { answer = try await intelligence.embed(texts, caller) } catch {
@@ -95,7 +97,7 @@ package struct MeteredIntelligence: Intelligence {
     await settlements.settle(
       UsageRecord(
         id: call.id, owner: call.owner, apiKeyID: call.apiKeyID, kind: .embedding, model: answer.model,
-        usage: TokenUsage(promptTokens: answer.tokens, completionTokens: 0), cost: 0, outcome: .completed,
+        usage: TokenUsage(promptTokens: answer.tokens, completionTokens: 0), cost: answer.cost, outcome: .completed,
         startedAt: call.startedAt))
     return answer
   }
@@ -161,7 +163,7 @@ package struct MeteredIntelligence: Intelligence {
       UsageTicket, @escaping @Sendable (Event) async throws(UseCaseFailure) -> Void
     ) async throws(UseCaseFailure) -> Void
   ) async throws(UseCaseFailure) {
-    let cost = try await price(of: model)?.cost(of: estimate) ?? 0
+    let cost = Self.cost(of: estimate, at: try await known(model)?.price)
     let call = call(kind, model, tokens: estimate.total, cost: cost, caller)
     try await admit(call)
     let hasBegun = Atomic(false)
@@ -179,17 +181,24 @@ package struct MeteredIntelligence: Intelligence {
     }
   }
 
-  private func price(of model: String?) async throws(UseCaseFailure) -> TokenPrice? {
+  /// What a call may cost; the most that a budget can be where that is too much for a number.
+  private static func cost(of estimate: TokenUsage, at price: TokenPrice?) -> Int {
+    price.map { $0.cost(of: estimate) ?? Budget.maximumAmount } ?? 0
+  }
+
+  /// What is known of a model, of the default one for `nil`.
+  private func known(_ model: String?) async throws(UseCaseFailure) -> ModelCatalog.Model? {
+    let catalog = try await remembered()
+    let name = model ?? catalog.defaultName
+    return catalog.models.first { $0.name == name }
+  }
+
+  private func remembered() async throws(UseCaseFailure) -> ModelCatalog {
     let now = clock.now()
-    let known: ModelCatalog
-    if let remembered = catalog.catalog(at: now, lifetime: settings.priceLifetime) {
-      known = remembered
-    } else {
-      known = try await intelligence.models()
-      catalog.remember(known, at: now)
-    }
-    let name = model ?? known.defaultName
-    return known.models.first { $0.name == name }?.price
+    if let remembered = catalog.catalog(at: now, lifetime: settings.priceLifetime) { return remembered }
+    let known = try await intelligence.models()
+    catalog.remember(known, at: now)
+    return known
   }
 }
 

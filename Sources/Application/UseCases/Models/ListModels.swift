@@ -23,12 +23,17 @@ package struct ModelCatalog: Hashable, Sendable {
   package let models: [Model]
   /// The model that passages are embedded with; `nil` while there is none.
   package let embedding: EmbeddingModel?
+  /// What its tokens cost, which all go in; `nil` where they cost nothing.
+  package let embeddingPrice: TokenPrice?
   /// The name of the model that is asked where none is named; `nil` where that is not known.
   package let defaultName: String?
 
   /// Makes a catalog.
-  package init(models: [Model], embedding: EmbeddingModel?, defaultName: String? = nil) {
+  package init(
+    models: [Model], embedding: EmbeddingModel?, embeddingPrice: TokenPrice? = nil, defaultName: String? = nil
+  ) {
     self.defaultName = defaultName
+    self.embeddingPrice = embeddingPrice
     self.models = models
     self.embedding = embedding
   }
@@ -39,9 +44,12 @@ package struct ListModels: Sendable {
   let models: LanguageModelRegistry
   let embedder: CurrentEmbedder
   let prices: PriceList
+  /// By the names that vectors are kept under.
+  let embeddingPrices: PriceList
 
   /// The models of now.
   package func callAsFunction() -> ModelCatalog {
+    let embedding = embedder()?.model
     let plain = ModelRequest(
       messages: [ModelMessage(role: .user, content: "?")], question: "?", sources: [], maximumTokens: nil,
       isGrounded: false)
@@ -50,6 +58,7 @@ package struct ListModels: Sendable {
         ModelCatalog.Model(
           name: name, takesDialogues: models.model(named: name)?.unsupported(in: plain) == nil,
           price: prices.highest(of: name))
-      }, embedding: embedder()?.model, defaultName: models.defaultName)
+      }, embedding: embedding, embeddingPrice: embedding.flatMap { embeddingPrices.price(of: $0.name) },
+      defaultName: models.defaultName)
   }
 }

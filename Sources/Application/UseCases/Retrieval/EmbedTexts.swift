@@ -13,17 +13,22 @@ package struct EmbedTexts: Sendable {
     package let vectors: [Embedding]
     /// The tokens of the texts together, as far as the model has read them.
     package let tokens: Int
+    /// What that cost, in millionths of the currency.
+    package let cost: Int
 
     /// Makes an answer of its parts.
-    package init(model: String, vectors: [Embedding], tokens: Int) {
+    package init(model: String, vectors: [Embedding], tokens: Int, cost: Int = 0) {
       self.model = model
       self.vectors = vectors
       self.tokens = tokens
+      self.cost = cost
     }
   }
 
   let embedder: CurrentEmbedder
   let counter: any TokenCounter
+  /// By the names that vectors are kept under.
+  let prices: PriceList
 
   /// Embeds 1 to ``maximumTexts`` texts; of each the model reads the beginning, as much as it can.
   ///
@@ -38,7 +43,9 @@ package struct EmbedTexts: Sendable {
     do throws(EmbeddingFailure) {
       let vectors = try await embedder.embed(texts)
       let tokens = texts.reduce(0) { $0 + min(counter.count($1), embedder.model.maximumTokens) }
-      return Answer(model: embedder.model.name, vectors: vectors, tokens: tokens)
+      let name = embedder.model.name
+      let usage = TokenUsage(promptTokens: tokens, completionTokens: 0)
+      return Answer(model: name, vectors: vectors, tokens: tokens, cost: prices.cost(of: usage, by: name))
     } catch {
       switch error {
       case .cancelled: throw .cancelled
