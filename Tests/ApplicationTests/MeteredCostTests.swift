@@ -76,6 +76,31 @@ extension MeteringTests {
     #expect(try await free.useCases.gateway.intelligence.embed([text], bob).cost == 0)
     #expect(try await usage(free, bob).total.cost == 0)
   }
+
+  @Test("a chat with tools is admitted with its rounds, and refused where one token is missing")
+  func rounds() async throws {
+    // 3 prompts of 1,001 tokens, which grow by 110 twice, and 3 replies of 10.
+    for (quota, isAdmitted) in [(3_003 + 3 * 110 + 30, true), (3_003 + 3 * 110 + 29, false)] {
+      let world = world { settings in
+        settings.metering.limits.user.tokensPerDay = quota
+        settings.metering.contextTokens = 1_000
+        settings.metering.replyTokens = 10
+        settings.metering.toolRounds = 2
+        settings.metering.toolTokens = 100
+      }
+      let ada = try await world.signUp("ada")
+      let log = ChatLog()
+      let result = await Task {
+        try await world.useCases.gateway.intelligence.chat(StreamChat.Command(message: "abcd"), ada, emit: log.emit)
+      }.result
+      if isAdmitted {
+        try result.get()
+      } else {
+        #expect(throws: UseCaseFailure.self) { try result.get() }
+        #expect(log.events.isEmpty)
+      }
+    }
+  }
 }
 
 /// What a completion has emitted.

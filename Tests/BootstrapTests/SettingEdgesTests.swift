@@ -17,7 +17,7 @@ struct SettingEdgesTests {
     arguments: [
       Edge("chat.toolRounds", 0...16), Edge("chat.toolCalls", 1...32),
       Edge("chat.toolTimeout", 100...120_000, unit: "ms"), Edge("chat.toolResultBytes", 1024...(1 << 20)),
-      Edge("cache.responses.maximumBytes", 0...(64 << 30)),
+      Edge("quotas.toolRounds", 0...16), Edge("cache.responses.maximumBytes", 0...(64 << 30)),
       Edge("cache.responses.maximumEntryBytes", 1024...(64 << 20)),
       Edge("cache.responses.timeToLive", 1...2_592_000, unit: "s"), Edge("mcp.textBytes", 1024...(8 << 20)),
       Edge("telemetry.otlp.timeout", 100...60_000, unit: "ms"),

@@ -221,6 +221,9 @@ struct Assembly: Sendable {
     settings.replyTokens = configuration.quotas.replyTokens
     // The passages, and as much history as a model is given.
     settings.contextTokens = configuration.chat.contextTokens + WriteReply.Settings().historyTokens
+    settings.toolRounds = min(configuration.chat.toolRounds, configuration.quotas.toolRounds)
+    // Models mostly ask for one tool at a time. What it returns is bounded by tokens and by bytes, of which four make one.
+    settings.toolTokens = min(configuration.chat.contextTokens, configuration.chat.toolResultBytes / 4)
     return settings
   }
 

@@ -22,6 +22,8 @@ package struct QuotaSettings: Sendable {
   package let firstDayRequests: Int?
   /// `quotas.replyTokens`: reserved for a reply whose length nobody limits.
   package let replyTokens: Int
+  /// `quotas.toolRounds`: of `chat.toolRounds`, how many are reserved for.
+  package let toolRounds: Int
   /// `quotas.lease`: how long a call still counts as open when its process died.
   package let lease: Duration
 }
@@ -46,6 +48,7 @@ extension QuotaSettings {
     apiKey = try Scope("quotas.apiKey", requests: 0, streams: 0, tokens: 0, &reader)
     organization = try Scope("quotas.organization", requests: 0, streams: 0, tokens: 0, &reader)
     replyTokens = try reader.value("quotas.replyTokens", .integer(1...1_000_000), default: 1_024)
+    toolRounds = try reader.value("quotas.toolRounds", .integer(0...16), default: 2)
     lease = try reader.value("quotas.lease", .duration(.seconds(3)...(.seconds(3_600))), default: .seconds(60))
   }
 }

@@ -20,11 +20,28 @@ package struct MeteredIntelligence: Intelligence {
     package var imageTokens = 1_000
     /// The tokens of passages and history that are reserved for an answer that rests on passages.
     package var contextTokens = 4_000
+    /// The rounds of tools of a chat that are reserved for.
+    package var toolRounds = 0
+    /// The tokens that are reserved for what tools return in one of them.
+    package var toolTokens = 0
     /// For how long the models' prices are remembered, in seconds.
     package var priceLifetime: TimeInterval = 30
 
     /// The standard sizes, and no limits.
     package init() {}
+
+    /// What a chat is expected to use at most: an answer, and as many rounds of tools as are reserved for.
+    ///
+    /// Each round is another call, which reads all of what came before it once more: what was said, and what tools returned.
+    ///
+    /// - Parameter tokens: of the question.
+    func estimate(ofChat tokens: Int) -> TokenUsage {
+      let prompt = tokens + contextTokens
+      let growth = replyTokens + toolTokens
+      return TokenUsage(
+        promptTokens: (toolRounds + 1) * prompt + toolRounds * (toolRounds + 1) / 2 * growth,
+        completionTokens: (toolRounds + 1) * replyTokens)
+    }
   }
 
   private let intelligence: any Intelligence
@@ -51,8 +68,7 @@ package struct MeteredIntelligence: Intelligence {
   package func chat(
     _ command: StreamChat.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
-    let estimate = TokenUsage(
-      promptTokens: Self.count(command.message) + settings.contextTokens, completionTokens: settings.replyTokens)
+    let estimate = settings.estimate(ofChat: Self.count(command.message))
     try await metered(.chat, command.model, estimate, caller, emit) { ticket, emit throws(UseCaseFailure) in
       try await intelligence.chat(command, caller, usage: ticket, emit: emit)
     }
@@ -61,7 +77,7 @@ package struct MeteredIntelligence: Intelligence {
   package func regenerate(
     _ command: RegenerateMessage.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
-    let estimate = TokenUsage(promptTokens: settings.contextTokens, completionTokens: settings.replyTokens)
+    let estimate = settings.estimate(ofChat: 0)
     try await metered(.chat, command.model, estimate, caller, emit) { ticket, emit throws(UseCaseFailure) in
       try await intelligence.regenerate(command, caller, usage: ticket, emit: emit)
     }
