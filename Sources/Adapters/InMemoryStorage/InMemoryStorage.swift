@@ -33,6 +33,8 @@ package struct InMemoryStorage: Sendable {
   package let outbox: any EventOutbox
   /// What calls have used and may use.
   package let usage: any UsageLedger
+  /// The counters that it keeps, for whoever removes those that are of no use any more.
+  package let usageCounters: any UsageCounters
   /// The budgets.
   package let budgets: any BudgetRepository
 
@@ -53,6 +55,7 @@ package struct InMemoryStorage: Sendable {
     embeddingModels = InMemoryEmbeddingModelCatalog(store)
     outbox = InMemoryEventOutbox(store)
     usage = InMemoryUsageLedger(store)
+    usageCounters = InMemoryUsageCounters(store)
     budgets = InMemoryBudgetRepository(store)
   }
 }

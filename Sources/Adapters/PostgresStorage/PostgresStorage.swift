@@ -34,6 +34,8 @@ package struct PostgresStorage: Sendable {
   package let outbox: any EventOutbox
   /// What calls have used and may use.
   package let usage: any UsageLedger
+  /// The counters that it keeps, for whoever removes those that are of no use any more.
+  package let usageCounters: any UsageCounters
   /// The budgets.
   package let budgets: any BudgetRepository
 
@@ -63,6 +65,7 @@ package struct PostgresStorage: Sendable {
     replies = PostgresReplyLog(database)
     outbox = PostgresEventOutbox(database)
     usage = PostgresUsageLedger(database)
+    usageCounters = PostgresUsageCounters(database)
     budgets = PostgresBudgetRepository(database)
     do throws(StorageFailure) {
       try await checkConnection()

@@ -33,6 +33,8 @@ package struct SQLiteStorage: Sendable {
   package let outbox: any EventOutbox
   /// What calls have used and may use.
   package let usage: any UsageLedger
+  /// The counters that it keeps, for whoever removes those that are of no use any more.
+  package let usageCounters: any UsageCounters
   /// The budgets.
   package let budgets: any BudgetRepository
 
@@ -77,6 +79,7 @@ package struct SQLiteStorage: Sendable {
     ledger = SQLiteUsageLedger(database, journal)
     try ledger.takeOver()
     usage = ledger
+    usageCounters = SQLiteUsageCounters(database, journal)
     budgets = SQLiteBudgetRepository(database, journal)
   }
 

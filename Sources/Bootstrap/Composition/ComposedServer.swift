@@ -64,7 +64,11 @@ struct ComposedServer {
       configuration, LocalIntelligence(assembly.useCases.intelligence), readiness: readiness, logger: logger,
       onListening: announcement.grpc)
     return ComposedServer(
-      services: [UsageTending(settlements: assembly.useCases.intelligence.settlements, logger: logger)]
+      services: [
+        UsageTending(
+          settlements: assembly.useCases.intelligence.settlements, counters: assembly.storage.usageCounters,
+          clock: assembly.world.clock, logger: logger)
+      ]
         + background(assembly, logger) + [Wires([probes, side])], close: assembly.close)
   }
 
@@ -93,7 +97,8 @@ struct ComposedServer {
       APIKeyTending(keys: storage.apiKeys, uses: useCases.apiKeyUses, clock: clock, logger: logger),
       EventRetention(
         outbox: storage.outbox, retention: configuration.eventRetention, clock: clock, logger: logger),
-      UsageTending(settlements: useCases.settlements, logger: logger),
+      UsageTending(
+        settlements: useCases.settlements, counters: storage.usageCounters, clock: clock, logger: logger),
     ]
   }
 

@@ -22,6 +22,7 @@ struct Storage: Sendable {
   let replies: any ReplyLog
   let outbox: any EventOutbox
   let usage: any UsageLedger
+  let usageCounters: any UsageCounters
   let budgets: any BudgetRepository
   /// Whether it answers.
   let check: @Sendable () async throws -> Void
@@ -67,6 +68,7 @@ struct Storage: Sendable {
     replies = InMemoryReplyLog()
     outbox = storage.outbox
     usage = storage.usage
+    usageCounters = storage.usageCounters
     budgets = storage.budgets
     check = {}
     warm = { _ in }
@@ -90,6 +92,7 @@ struct Storage: Sendable {
     replies = InMemoryReplyLog()
     outbox = storage.outbox
     usage = storage.usage
+    usageCounters = storage.usageCounters
     budgets = storage.budgets
     check = { try await storage.checkConnection() }
     warm = { try await storage.loadVectors(of: $0) }
@@ -113,6 +116,7 @@ struct Storage: Sendable {
     replies = storage.replies
     outbox = storage.outbox
     usage = storage.usage
+    usageCounters = storage.usageCounters
     budgets = storage.budgets
     check = { try await storage.checkConnection() }
     warm = { _ in }

@@ -4,12 +4,17 @@ import Logging
 import ServiceLifecycle
 
 /// Writes what calls used where storage did not take it at once, keeps the reservations of those that go on, has those
-/// lapse whose process died, and tells of budgets that are running out.
+/// lapse whose process died, removes counters that say nothing any more, and tells of budgets that are running out.
 struct UsageTending: Service {
   /// How long to wait before storage is tried again.
   static let pause: Duration = .seconds(1)
 
+  /// The most counters that one sweep removes: what is left waits for the next.
+  static let maximumCounters = 1_000
+
   let settlements: UsageSettlements
+  let counters: any UsageCounters
+  let clock: WallClock
   let logger: Logger
 
   /// Runs until the server stops, and writes what is left then.
@@ -22,6 +27,7 @@ struct UsageTending: Service {
         tell(report)
         if ContinuousClock.now >= nextSweep {
           await sweep()
+          await removeIdleCounters()
           nextSweep = .now + settlements.interval
         }
         if report.failure != nil {
@@ -73,6 +79,16 @@ struct UsageTending: Service {
     } catch {
       guard error != .cancelled else { return }
       logger.warning("expired reservations were not looked for", metadata: ["reason": "\(error.words)"])
+    }
+  }
+
+  private func removeIdleCounters() async {
+    do throws(StorageFailure) {
+      let count = try await counters.removeIdle(at: clock.now(), limit: Self.maximumCounters)
+      if count > 0 { logger.debug("counters that were of no use any more are gone", metadata: ["count": "\(count)"]) }
+    } catch {
+      guard error != .cancelled else { return }
+      logger.warning("idle counters were not removed; trying again", metadata: ["reason": "\(error.words)"])
     }
   }
 }

@@ -101,6 +101,14 @@ package struct UsageCounter: Hashable, Sendable {
     if isOnFirstDay { firstDayRequests += 1 }
   }
 
+  /// Whether it says nothing any more, so that it is as good as none.
+  ///
+  /// - Parameter accountMadeAt: when the account was made that it counts for; `nil` where it counts for none.
+  package func isIdle(accountMadeAt: Date?, at time: Date) -> Bool {
+    let isNew = accountMadeAt.map { $0.addingTimeInterval(UsageLimits.firstDay) > time } ?? false
+    return day < UsageDay(time) && accounted <= time.microseconds && (firstDayRequests == 0 || !isNew)
+  }
+
   /// Corrects the tokens of a call that began on a day; a day that is over is left as it is.
   package mutating func correct(by tokens: Int, on day: UsageDay) {
     if self.day == day { self.tokens = max(0, self.tokens + tokens) }

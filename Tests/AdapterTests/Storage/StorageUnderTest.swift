@@ -83,6 +83,7 @@ struct OpenStorage: Sendable {
   let embeddingModels: any EmbeddingModelCatalog
   let outbox: any EventOutbox
   let usage: any UsageLedger
+  let usageCounters: any UsageCounters
   let budgets: any BudgetRepository
   /// SQLite keeps none: beside it the server takes the one in memory.
   let replies: any ReplyLog
@@ -102,6 +103,7 @@ struct OpenStorage: Sendable {
     embeddingModels = storage.embeddingModels
     outbox = storage.outbox
     usage = storage.usage
+    usageCounters = storage.usageCounters
     budgets = storage.budgets
     replies = InMemoryReplyLog()
   }
@@ -121,6 +123,7 @@ struct OpenStorage: Sendable {
     embeddingModels = storage.embeddingModels
     outbox = storage.outbox
     usage = storage.usage
+    usageCounters = storage.usageCounters
     budgets = storage.budgets
     replies = InMemoryReplyLog()
   }
@@ -140,6 +143,7 @@ struct OpenStorage: Sendable {
     embeddingModels = storage.embeddingModels
     outbox = storage.outbox
     usage = storage.usage
+    usageCounters = storage.usageCounters
     budgets = storage.budgets
     replies = storage.replies
   }

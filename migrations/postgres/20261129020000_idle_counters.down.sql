@@ -1,0 +1,2 @@
+DROP FUNCTION delete_idle_counters(timestamptz, integer);
+DROP INDEX usage_counters_by_day;
