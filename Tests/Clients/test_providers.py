@@ -302,3 +302,25 @@ def test_a_key_is_rotated_without_a_restart(binary: Path, tmp_path: Path, key: t
             text, end, name = ask(ada, "far")
             assert name == "failed" and end["code"] == "unavailable" and "key" in str(end["message"])
             check_silence(server, "key-one", "key-two")
+
+
+def test_a_key_file_is_read_again_within_a_second_of_its_change(binary: Path, tmp_path: Path) -> None:
+    place = tmp_path / "key"
+    place.write_text("key-one")
+    seen: list[str] = []
+
+    def notes(answer: Answer) -> None:
+        seen.append(answer.headers["x-api-key"])
+        anthropic(answer)
+
+    with Remote(notes) as remote:
+        setting = f'apiKeyFile: "{place}"'
+        config = QUICK + "models:\n  default: far\n" + model("far", remote, "anthropic", setting)
+        with running(binary, tmp_path, config=config) as server:
+            ada = server.sign_up()
+            assert ask(ada, "far")[2] == "completed"
+            # The old key is as good as the new one: only the file tells.
+            place.write_text("key-two")
+            time.sleep(1.1)
+            assert ask(ada, "far")[2] == "completed"
+            assert seen == ["key-one", "key-two"]
