@@ -140,7 +140,7 @@ struct CompleteDialogueTests {
     let failures: [(ModelFailure, UseCaseFailure)] = [
       (.overloaded("busy", retryAfter: .seconds(7)), .overloaded("busy", retryAfter: .seconds(7))),
       (.unavailable("down"), .unavailable("down")), (.exhausted("full"), .exhausted("full")),
-      (.rejected("no"), .invalid("no")), (.broken("half"), .unavailable("half")),
+      (.rejected("no"), .invalid("no")), (.tooLong("no"), .tooLong("no")), (.broken("half"), .unavailable("half")),
     ]
     for (failure, expected) in failures {
       let world = TestWorld(models: [ScriptedModel(.fail(["Half "], failure))])
@@ -205,7 +205,9 @@ struct CompleteDialogueTests {
   /// Answers from passages alone.
   private struct PassageReader: LanguageModel {
     let name = "reader"
-    func unsupported(in request: ModelRequest) -> String? { request.isGrounded ? nil : "passages alone" }
+    func unsupported(in request: ModelRequest) -> UnsupportedRequest? {
+      request.isGrounded ? nil : .feature("passages alone")
+    }
     func reply(
       to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
     ) async throws(ModelFailure) -> ReplyEnd { ReplyEnd(finishReason: .stop, usage: nil) }

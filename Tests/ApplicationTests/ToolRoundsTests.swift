@@ -279,8 +279,8 @@ final class RoundsModel: LanguageModel {
     self.takesTools = takesTools
   }
 
-  func unsupported(in request: ModelRequest) -> String? {
-    takesTools || request.tools.isEmpty ? nil : "the model takes no tools"
+  func unsupported(in request: ModelRequest) -> UnsupportedRequest? {
+    takesTools || request.tools.isEmpty ? nil : .feature("the model takes no tools")
   }
 
   func reply(

@@ -41,7 +41,8 @@ struct CallFailure: Error {
       default: return .broken("the intelligence side: \(error.code): \(error.message)")
       }
     }
-    let failure = UseCaseFailure(ContractError(answered, error.message, retryAfter: error.retryAfter))
+    let failure = UseCaseFailure(
+      ContractError(answered, error.message, retryAfter: error.retryAfter, reason: error.reason))
     switch failure {
     case .unauthenticated:
       return .broken("the intelligence side refuses this gateway: intelligence.secret must be the same on both sides")
@@ -59,6 +60,13 @@ extension RPCError {
   fileprivate var retryAfter: Duration? {
     metadata[stringValues: ContractError.retryAfterKey].lazy.compactMap { Int($0) }.first { _ in true }
       .map { .seconds($0) }
+  }
+
+  /// What is told apart within the code.
+  fileprivate var reason: ContractError.Reason? {
+    metadata[stringValues: ContractError.reasonKey].lazy.compactMap { ContractError.Reason(rawValue: $0) }.first { _ in
+      true
+    }
   }
 
   /// The contract's code where the other side's own code failed the call, as opposed to the connection.

@@ -10,6 +10,8 @@ import NIOHTTP1
 struct AnthropicWire: ProviderWire {
   /// The API wants a limit; this one holds where the request has none.
   static let standardMaximumTokens = 4_096
+  /// The most tokens that the model writes, where that is known: the limit that the API wants is no higher.
+  var maximumOutput: Int?
 
   var headers: HTTPHeaders { ["anthropic-version": "2023-06-01"] }
 
@@ -37,7 +39,7 @@ struct AnthropicWire: ProviderWire {
     let dialogue = request.messages.filter { $0.role != .system }.drop { $0.role == .assistant }
     var body: [String: JSONValue] = [
       "model": .string(model), "stream": .bool(true),
-      "max_tokens": .integer(request.maximumTokens ?? Self.standardMaximumTokens),
+      "max_tokens": .integer(request.maximumTokens ?? min(Self.standardMaximumTokens, maximumOutput ?? .max)),
       "messages": .array(
         try dialogue.map {
           .object(["role": .string($0.role.rawValue), "content": .array(try blocks($0))])

@@ -27,24 +27,30 @@ package struct ExtractiveLanguageModel: LanguageModel {
     self.counter = counter
   }
 
+  /// Texts of any length, and nothing else.
+  package var profiles: [ModelProfile] { [Self.profile] }
+  private static let profile = ModelProfile(contextWindow: nil, maximumOutput: nil, capabilities: []) ?? .unknown
+
   /// It reads passages and nothing else; being deterministic, it keeps to every temperature and seed.
-  package func unsupported(in request: ModelRequest) -> String? {
+  package func unsupported(in request: ModelRequest) -> UnsupportedRequest? {
     if request.prompt != nil || !request.isGrounded {
-      return "the model \(name) answers from passages alone: ask for rag:\(name)"
+      return .feature("the model \(name) answers from passages alone: ask for rag:\(name)")
     }
-    if !request.tools.isEmpty { return "the model \(name) does not take tools" }
-    if request.messages.contains(where: { !$0.images.isEmpty }) { return "the model \(name) does not take pictures" }
-    if !request.options.stop.isEmpty { return "the model \(name) does not take stop" }
+    if !request.tools.isEmpty { return .feature("the model \(name) does not take tools") }
+    if request.messages.contains(where: { !$0.images.isEmpty }) {
+      return .feature("the model \(name) does not take pictures")
+    }
+    if !request.options.stop.isEmpty { return .feature("the model \(name) does not take stop") }
     switch request.options.responseFormat {
     case nil, .text: return nil
-    case .jsonObject, .jsonSchema: return "the model \(name) does not take response_format"
+    case .jsonObject, .jsonSchema: return .feature("the model \(name) does not take response_format")
     }
   }
 
   package func reply(
     to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
   ) async throws(ModelFailure) -> ReplyEnd {
-    if let reason = unsupported(in: request) { throw .rejected(reason) }
+    if let unsupported = unsupported(in: request) { throw ModelFailure(unsupported) }
     let parts: [AnswerPart]
     if let text = SmallTalk.answer(to: request.question) {
       parts = [AnswerPart(text: text, quote: nil)]

@@ -253,7 +253,7 @@ extension EmbeddingFailure {
   fileprivate init(_ failure: ModelFailure) {
     switch failure {
     case .cancelled: self = .cancelled
-    case .rejected(let why): self = .rejected(why)
+    case .rejected(let why), .tooLong(let why): self = .rejected(why)
     case .unavailable(let why), .misconfigured(let why), .broken(let why), .exhausted(let why),
       .overloaded(let why, _):
       self = .unavailable(why)

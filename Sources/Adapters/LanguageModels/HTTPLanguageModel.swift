@@ -1,6 +1,6 @@
 package import Application
 package import AsyncHTTPClient
-import Domain
+package import Domain
 import FoundationEssentials
 package import Instrumentation
 package import Logging
@@ -35,7 +35,7 @@ package final class HTTPLanguageModel: LanguageModel {
     self.instrument = instrument
     name = configuration.name
     self.configuration = configuration
-    wire = configuration.dialect.wire
+    wire = configuration.dialect.wire(configuration.profile)
     self.logger = logger
     // The base URL was checked when the configuration was made.
     self.connections = ProviderConnections.Address(configuration.baseURL).map {
@@ -48,8 +48,11 @@ package final class HTTPLanguageModel: LanguageModel {
   /// Closes the connections; calls under way fail.
   package func shutdown() async throws { await connections?.shutdown() }
 
-  package func unsupported(in request: ModelRequest) -> String? {
-    wire.unsupported(in: request).map { "the model \(name) does not take \($0)" }
+  package var profiles: [ModelProfile] { [configuration.profile] }
+
+  package func unsupported(in request: ModelRequest) -> UnsupportedRequest? {
+    if let what = wire.unsupported(in: request) { return .feature("the model \(name) does not take \(what)") }
+    return configuration.profile.unsupported(in: request, by: name)
   }
 
   package func reply(
@@ -57,7 +60,7 @@ package final class HTTPLanguageModel: LanguageModel {
   ) async throws(ModelFailure) -> ReplyEnd {
     // The client may still send a request whose task is cancelled already.
     guard !Task.isCancelled else { throw .cancelled }
-    if let reason = unsupported(in: request) { throw .rejected(reason) }
+    if let unsupported = unsupported(in: request) { throw ModelFailure(unsupported) }
     let body: Data
     do {
       body = try wire.body(request, model: configuration.model, temperature: configuration.temperature)

@@ -1,3 +1,4 @@
+package import Domain
 import FoundationEssentials
 
 /// A provider's key, which no description, dump or log shows.
@@ -35,11 +36,11 @@ extension HTTPLanguageModel {
     /// Google Gemini's `streamGenerateContent`, below `/models/`.
     case gemini
 
-    /// How it is written.
-    var wire: any ProviderWire {
+    /// How it is written, for a model of a profile.
+    func wire(_ profile: ModelProfile) -> any ProviderWire {
       switch self {
       case .openAI: OpenAIWire()
-      case .anthropic: AnthropicWire()
+      case .anthropic: AnthropicWire(maximumOutput: profile.maximumOutput)
       case .gemini: GeminiWire()
       }
     }
@@ -55,6 +56,8 @@ extension HTTPLanguageModel {
     package let baseURL: String
     /// The model's name at the provider.
     package let model: String
+    /// What is known of the model: what is above it is refused before the provider is asked.
+    package let profile: ModelProfile
     /// Gives the key.
     package let keys: any ProviderKeySource
     /// The sampling temperature, 0 to 2; `nil` leaves it to the provider.
@@ -97,7 +100,7 @@ extension HTTPLanguageModel {
     ///   name, query and fragment, when a name is empty, or when a number is out of its range.
     package init(
       name: String, dialect: Dialect = .openAI, baseURL: String, model: String,
-      keys: any ProviderKeySource = FixedKey(nil), temperature: Double? = nil,
+      profile: ModelProfile = .unknown, keys: any ProviderKeySource = FixedKey(nil), temperature: Double? = nil,
       timeouts: Timeouts = Timeouts(), limits: Limits = Limits()
     ) throws(InvalidConfiguration) {
       func require(_ holds: Bool, _ message: String) throws(InvalidConfiguration) {
@@ -127,6 +130,7 @@ extension HTTPLanguageModel {
       self.dialect = dialect
       self.baseURL = String(baseURL.reversed().drop { $0 == "/" }.reversed())
       self.model = model
+      self.profile = profile
       self.keys = keys
       self.temperature = temperature
       self.timeouts = timeouts

@@ -22,9 +22,16 @@ struct ProviderFailure {
     case 408, 425, 500...: .unavailable("the provider of the model \(name) has an error (\(status.code))")
     case 300..<400:
       .misconfigured("the provider of the model \(name) redirects elsewhere, which is not followed (\(status.code))")
-    case 400..<500: .rejected("the model \(name) refuses this request (\(status.code)\(code.map { ", " + $0 } ?? ""))")
+    // The names that OpenAI and llama.cpp's server have for it.
+    case 400 where code == "context_length_exceeded" || code == "exceed_context_size_error":
+      .tooLong(refused(status, code))
+    case 400..<500: .rejected(refused(status, code))
     default: broken("answers with the status \(status.code)")
     }
+  }
+
+  private func refused(_ status: HTTPResponseStatus, _ code: String?) -> String {
+    "the model \(name) refuses this request (\(status.code)\(code.map { ", " + $0 } ?? ""))"
   }
 
   func overloaded(retryAfter: Duration?) -> ModelFailure {

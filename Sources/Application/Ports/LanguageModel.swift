@@ -137,10 +137,37 @@ package enum ModelFailure: Error, Hashable, Sendable {
   case exhausted(String)
   /// It refuses this request for good.
   case rejected(String)
+  /// It refuses this request for good since there is more text in it than it can read.
+  case tooLong(String)
   /// It stopped half-way or sent what is no reply.
   case broken(String)
   /// The calling task was cancelled; the upstream call is closed.
   case cancelled
+}
+
+extension ModelFailure {
+  /// The failure of a request that a model does not take.
+  package init(_ unsupported: UnsupportedRequest) {
+    switch unsupported {
+    case .feature(let reason): self = .rejected(reason)
+    case .length(let reason): self = .tooLong(reason)
+    }
+  }
+}
+
+/// Why a model does not take a request, as a sentence for whoever sent it.
+package enum UnsupportedRequest: Hashable, Sendable {
+  /// There is something in it that the model cannot do.
+  case feature(String)
+  /// It is surely longer than the model can read.
+  case length(String)
+
+  /// The sentence.
+  package var reason: String {
+    switch self {
+    case .feature(let reason), .length(let reason): reason
+    }
+  }
 }
 
 /// Continues a dialogue.
@@ -148,9 +175,12 @@ package protocol LanguageModel: Sendable {
   /// The name it is registered and shown under.
   var name: String { get }
 
-  /// What of a request the model cannot take, as a sentence for whoever sent it; `nil` when it takes all of it. Asked
-  /// before ``reply(to:emit:)``, which refuses such a request as `.rejected`.
-  func unsupported(in request: ModelRequest) -> String?
+  /// What is known of each model that this name may lead to; one for a model that answers itself.
+  var profiles: [ModelProfile] { get }
+
+  /// Why the model cannot take a request; `nil` when it takes all of it. Asked before ``reply(to:emit:)``, which refuses
+  /// such a request as `.rejected` or `.tooLong`.
+  func unsupported(in request: ModelRequest) -> UnsupportedRequest?
 
   /// Replies, handing over each part of the text as it comes. Each part is handed over before the next is read, so a
   /// slow reader slows the model down. Leaving by cancellation closes the upstream call before this returns.
@@ -162,8 +192,11 @@ package protocol LanguageModel: Sendable {
 }
 
 extension LanguageModel {
+  /// Nothing is known.
+  package var profiles: [ModelProfile] { [.unknown] }
+
   /// All is taken.
-  package func unsupported(in request: ModelRequest) -> String? { nil }
+  package func unsupported(in request: ModelRequest) -> UnsupportedRequest? { nil }
 }
 
 /// The models by name.

@@ -7,6 +7,8 @@ package import Domain
 package enum UseCaseFailure: Error, Hashable, Sendable {
   /// The input breaks a rule; says which and what would be accepted.
   case invalid(String)
+  /// There is more text in a dialogue than the model can read; says how much it reads.
+  case tooLong(String)
   /// Nobody is signed in, or no longer.
   case unauthenticated(String)
   /// The caller's role does not allow it.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Domain
 import Foundation
 import ModelFetching
 import Settings
@@ -76,6 +77,11 @@ struct ModelsCommand: AsyncParsableCommand {
       let kind: String
       let detail: String
       let isDefault: Bool
+      /// What is known of a language model, as pairs of a name and a value in JSON.
+      var profile: [(name: String, json: String)] = []
+
+      /// The profile for people, behind the detail.
+      var shown: String { profile.map { ", \($0.name) \($0.json)" }.joined() }
     }
 
     func run() async throws {
@@ -89,7 +95,7 @@ struct ModelsCommand: AsyncParsableCommand {
       rows += models.targets.map {
         Row(
           name: $0.name, kind: "language", detail: "\($0.model) at \($0.baseURL)",
-          isDefault: models.defaultName == $0.name)
+          isDefault: models.defaultName == $0.name, profile: Self.known($0.profile))
       }
       rows += models.routes.map {
         Row(
@@ -111,10 +117,11 @@ struct ModelsCommand: AsyncParsableCommand {
       }
       if common.json {
         let items = rows.map { row in
-          JSONText.object(raw: [
-            ("name", JSONText.quoted(row.name)), ("kind", JSONText.quoted(row.kind)),
-            ("detail", JSONText.quoted(row.detail)), ("default", "\(row.isDefault)"),
-          ])
+          JSONText.object(
+            raw: [
+              ("name", JSONText.quoted(row.name)), ("kind", JSONText.quoted(row.kind)),
+              ("detail", JSONText.quoted(row.detail)), ("default", "\(row.isDefault)"),
+            ] + row.profile.map { ($0.name, $0.json) })
         }
         terminal.line("[" + items.joined(separator: ",\n") + "]")
         return
@@ -123,8 +130,20 @@ struct ModelsCommand: AsyncParsableCommand {
       for row in rows {
         let name = row.name.padding(toLength: width, withPad: " ", startingAt: 0)
         let kind = row.kind.padding(toLength: 9, withPad: " ", startingAt: 0)
-        terminal.line("\(row.isDefault ? "*" : " ") \(name)  \(kind)  \(terminal.dim(row.detail))")
+        terminal.line("\(row.isDefault ? "*" : " ") \(name)  \(kind)  \(terminal.dim(row.detail + row.shown))")
       }
+    }
+
+    /// What is known of a model, by the keys that say it.
+    private static func known(_ profile: ModelProfile) -> [(name: String, json: String)] {
+      var known: [(String, String)] = []
+      if let window = profile.contextWindow { known.append(("contextWindow", "\(window)")) }
+      if let output = profile.maximumOutput { known.append(("maximumOutput", "\(output)")) }
+      if let capabilities = profile.capabilities {
+        let names = capabilities.map(\.rawValue).sorted().map(JSONText.quoted)
+        known.append(("capabilities", "[" + names.joined(separator: ", ") + "]"))
+      }
+      return known
     }
   }
 }

@@ -71,7 +71,7 @@ enum Providers {
     return try HTTPLanguageModel(
       HTTPLanguageModel.Configuration(
         name: target.name, dialect: dialect, baseURL: target.baseURL, model: target.model,
-        keys: try keys(target.key, of: target.name, in: "models"),
+        profile: target.profile, keys: try keys(target.key, of: target.name, in: "models"),
         timeouts: timeouts),
       connections: EgressHTTPClient.guarding(egress, try reach(of: target.baseURL)), logger: logger)
   }

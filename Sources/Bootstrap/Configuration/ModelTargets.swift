@@ -76,6 +76,8 @@ package struct ModelTarget: Sendable {
   package let restTime: Duration
   /// `promptPrice` and `completionPrice`: what its tokens cost; `nil` where neither is set, and they cost nothing.
   package let price: TokenPrice?
+  /// `contextWindow`, `maximumOutput` and `capabilities`: what is known of the model.
+  package let profile: ModelProfile
 
   /// `apiKey`, where that is the key.
   package var apiKey: Secret? {
@@ -86,7 +88,8 @@ package struct ModelTarget: Sendable {
   static let keys = [
     "provider", "baseURL", "model", "apiKey", "apiKeyFile", "apiKeyCommand", "timeout", "connectTimeout",
     "firstTokenTimeout", "gapTimeout", "wholeTimeout", "concurrency", "queue", "queueTimeout", "attempts",
-    "failureThreshold", "restTime", "promptPrice", "completionPrice",
+    "failureThreshold", "restTime", "promptPrice", "completionPrice", "contextWindow", "maximumOutput",
+    "capabilities",
   ]
 }
 
@@ -182,7 +185,37 @@ extension ModelTarget {
     let completion = try reader.optional("\(key).completionPrice", Self.amount).flatMap(TokenPrice.millionths)
     price =
       prompt == nil && completion == nil ? nil : TokenPrice(prompt: prompt ?? 0, completion: completion ?? 0)
+    profile = try Self.profile(key, &reader)
   }
+
+  /// What is known of a model.
+  private static func profile(_ key: String, _ reader: inout SettingsReader) throws(ConfigurationFailure)
+    -> ModelProfile
+  {
+    let tokens = SettingForm<Int>.integer(1...maximumTokens)
+    let window = try reader.optional("\(key).contextWindow", tokens)
+    let output = try reader.optional("\(key).maximumOutput", tokens)
+    let names = ModelProfile.Capability.allCases.map(\.rawValue)
+    let capabilities = try reader.optional(
+      "\(key).capabilities",
+      .list("a list of \(names.joined(separator: ", ")), as far as the model takes them; [] for none") {
+        names.contains($0)
+      })
+    guard
+      let profile = ModelProfile(
+        contextWindow: window, maximumOutput: output,
+        capabilities: capabilities.map { Set($0.compactMap(ModelProfile.Capability.init(rawValue:))) })
+    else {
+      throw .invalidValue(
+        key: "\(key).maximumOutput", shown: output.map { String($0) } ?? "-",
+        source: reader.source(of: "\(key).maximumOutput"),
+        accepted: "at most the contextWindow, \(window ?? maximumTokens)")
+    }
+    return profile
+  }
+
+  /// The largest number of tokens that can be told of a model.
+  private static let maximumTokens = 1_000_000_000
 
   /// Where the key comes from; one place at most.
   static func key(_ key: String, _ reader: inout SettingsReader) throws(ConfigurationFailure) -> Key {

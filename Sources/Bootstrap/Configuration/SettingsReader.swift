@@ -62,6 +62,9 @@ struct SettingsReader {
   /// The path of the file, or nothing.
   var filePath: String { file?.path ?? "" }
 
+  /// Where a value that was read came from.
+  func source(of key: String) -> ValueSource { values.last { $0.key == key }?.source ?? .default }
+
   /// What a key of the file is as a source.
   func fileSource(of key: String) -> ValueSource { file.map { .file(path: $0.path, key: key) } ?? .default }
 

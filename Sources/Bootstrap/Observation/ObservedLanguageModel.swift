@@ -21,7 +21,9 @@ struct ObservedLanguageModel: LanguageModel {
     rate = Recorder(label: "ai_tokens_per_second", dimensions: dimensions)
   }
 
-  func unsupported(in request: ModelRequest) -> String? { model.unsupported(in: request) }
+  var profiles: [ModelProfile] { model.profiles }
+
+  func unsupported(in request: ModelRequest) -> UnsupportedRequest? { model.unsupported(in: request) }
 
   func reply(
     to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void

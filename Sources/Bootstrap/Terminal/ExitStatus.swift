@@ -30,7 +30,7 @@ struct CommandFailure: Error, CustomStringConvertible {
   /// What a use case's failure means at the command line.
   init(_ failure: UseCaseFailure) {
     switch failure {
-    case .invalid(let why): self.init(.usage, why)
+    case .invalid(let why), .tooLong(let why): self.init(.usage, why)
     case .unauthenticated(let why), .forbidden(let why): self.init(.notAuthorised, why)
     case .notFound(let why): self.init(.notFound, why)
     case .alreadyExists(let why), .precondition(let why): self.init(.failure, why)

@@ -55,6 +55,24 @@ struct OpenAITests {
     }
   }
 
+  @Test("a dialogue that is too long has OpenAI's code, and names the field")
+  func tooLong() async throws {
+    let world = WireWorld(model: ScriptedModel(.fail([], .tooLong("it is longer than that"))))
+    try await ServerUnderTest.run(world: world) { server in
+      let token = try await server.signUp("ada")
+      for body in [Self.question, Self.stream] {
+        let reply = try await Self.ask(server, body, token)
+        #expect(reply.status == 400)
+        #expect(reply.json["error"]?["code"]?.string == "context_length_exceeded")
+        #expect(reply.json["error"]?["param"]?.string == "messages")
+        #expect(reply.json["error"]?["message"]?.string == "it is longer than that")
+      }
+      let text = try await server.ask(
+        .POST, "/v1/completions", body: Array(#"{"model":"scripted","prompt":"Once"}"#.utf8), token: token)
+      #expect(text.json["error"]?["param"]?.string == "prompt")
+    }
+  }
+
   @Test("whoever shows nothing, or an unknown path, is answered in OpenAI's shape")
   func strangers() async throws {
     try await ServerUnderTest.run { server in

@@ -71,6 +71,12 @@ struct CompletionTests {
     let catalog = ModelCatalog(
       models: [
         ModelCatalog.Model(name: "a", takesDialogues: false), ModelCatalog.Model(name: "b", takesDialogues: true),
+        ModelCatalog.Model(
+          name: "c", takesDialogues: true,
+          profile: try #require(ModelProfile(contextWindow: 9, maximumOutput: 8, capabilities: [.json, .tools]))),
+        ModelCatalog.Model(
+          name: "d", takesDialogues: true,
+          profile: try #require(ModelProfile(contextWindow: nil, maximumOutput: nil, capabilities: []))),
       ], embedding: EmbeddingModel(name: "e", dimensions: 384, maximumTokens: 256),
       embeddingPrice: TokenPrice(prompt: 20_000, completion: 0), defaultName: "b")
     intelligence.state.withLock { state in
@@ -103,7 +109,7 @@ struct CompletionTests {
     try await withClient(of: [process]) { client in
       for failure in [
         UseCaseFailure.overloaded("busy", retryAfter: .seconds(7)), .exhausted("full"), .notFound("none"),
-        .invalid("no"), .unavailable("down"),
+        .invalid("no"), .tooLong("too long"), .unavailable("down"),
       ] {
         intelligence.state.withLock { state in
           state.completions = [.delta("Half ")]

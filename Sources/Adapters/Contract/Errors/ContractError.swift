@@ -15,12 +15,21 @@ package struct ContractError: Error, Sendable {
   package let retryAfter: Duration?
   /// The limit that is reached, of a call that a quota, a rate or a budget refuses.
   package let limit: UsageLimit?
+  /// What programs can do about it beyond what the code tells; `nil` where there is nothing.
+  package let reason: Reason?
+
+  /// What is told apart within a code.
+  package enum Reason: String, Sendable {
+    /// There is more text in a dialogue than the model can read.
+    case contextLength = "context_length"
+  }
 
   /// Makes an error.
   package init(
     _ code: ContractErrorCode, _ message: String, details: [FieldViolation] = [], diagnosis: String? = nil,
-    retryAfter: Duration? = nil, limit: UsageLimit? = nil
+    retryAfter: Duration? = nil, limit: UsageLimit? = nil, reason: Reason? = nil
   ) {
+    self.reason = reason
     self.limit = limit
     self.code = code
     self.message = message

@@ -6,6 +6,7 @@ extension ContractError {
   package init(_ failure: UseCaseFailure) {
     switch failure {
     case .invalid(let message): self.init(.invalidArgument, message)
+    case .tooLong(let message): self.init(.invalidArgument, message, reason: .contextLength)
     case .unauthenticated(let message): self.init(.unauthenticated, message)
     case .forbidden(let message): self.init(.permissionDenied, message)
     case .notFound(let message): self.init(.notFound, message)
@@ -38,6 +39,7 @@ extension UseCaseFailure {
   /// The way back, for a failure that another process of ours has answered with: its words are for people and pass.
   package init(_ error: ContractError) {
     switch error.code {
+    case .invalidArgument where error.reason == .contextLength: self = .tooLong(error.message)
     case .invalidArgument, .outOfRange: self = .invalid(error.message)
     case .unauthenticated: self = .unauthenticated(error.message)
     case .permissionDenied: self = .forbidden(error.message)

@@ -624,6 +624,36 @@ package nonisolated struct Opentier_Intelligence_V1_ListedModel: Sendable {
   /// Clears the value of `completionPrice`. Subsequent reads from it will return its default value.
   package mutating func clearCompletionPrice() {self._completionPrice = nil}
 
+  /// The tokens of a prompt and its reply together; not set where that is not known.
+  package var contextWindow: UInt32 {
+    get {_contextWindow ?? 0}
+    set {_contextWindow = newValue}
+  }
+  /// Returns true if `contextWindow` has been explicitly set.
+  package var hasContextWindow: Bool {self._contextWindow != nil}
+  /// Clears the value of `contextWindow`. Subsequent reads from it will return its default value.
+  package mutating func clearContextWindow() {self._contextWindow = nil}
+
+  /// The most tokens of a reply; not set where that is not known.
+  package var maximumOutput: UInt32 {
+    get {_maximumOutput ?? 0}
+    set {_maximumOutput = newValue}
+  }
+  /// Returns true if `maximumOutput` has been explicitly set.
+  package var hasMaximumOutput: Bool {self._maximumOutput != nil}
+  /// Clears the value of `maximumOutput`. Subsequent reads from it will return its default value.
+  package mutating func clearMaximumOutput() {self._maximumOutput = nil}
+
+  /// What it takes besides texts; not set where that is not known.
+  package var capabilities: Opentier_Intelligence_V1_ModelCapabilities {
+    get {_capabilities ?? Opentier_Intelligence_V1_ModelCapabilities()}
+    set {_capabilities = newValue}
+  }
+  /// Returns true if `capabilities` has been explicitly set.
+  package var hasCapabilities: Bool {self._capabilities != nil}
+  /// Clears the value of `capabilities`. Subsequent reads from it will return its default value.
+  package mutating func clearCapabilities() {self._capabilities = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -632,6 +662,23 @@ package nonisolated struct Opentier_Intelligence_V1_ListedModel: Sendable {
   fileprivate var _takesDialogues: Bool? = nil
   fileprivate var _promptPrice: Int64? = nil
   fileprivate var _completionPrice: Int64? = nil
+  fileprivate var _contextWindow: UInt32? = nil
+  fileprivate var _maximumOutput: UInt32? = nil
+  fileprivate var _capabilities: Opentier_Intelligence_V1_ModelCapabilities? = nil
+}
+
+/// What a model takes besides texts.
+package nonisolated struct Opentier_Intelligence_V1_ModelCapabilities: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// `tools`, `images` and `json`.
+  package var names: [String] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 /// An embedding model.
@@ -2162,7 +2209,7 @@ nonisolated extension Opentier_Intelligence_V1_ListModelsResponse: SwiftProtobuf
 
 nonisolated extension Opentier_Intelligence_V1_ListedModel: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ListedModel"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}takes_dialogues\0\u{3}prompt_price\0\u{3}completion_price\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}takes_dialogues\0\u{3}prompt_price\0\u{3}completion_price\0\u{3}context_window\0\u{3}maximum_output\0\u{1}capabilities\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2174,6 +2221,9 @@ nonisolated extension Opentier_Intelligence_V1_ListedModel: SwiftProtobuf.Messag
       case 2: try { try decoder.decodeSingularBoolField(value: &self._takesDialogues) }()
       case 3: try { try decoder.decodeSingularInt64Field(value: &self._promptPrice) }()
       case 4: try { try decoder.decodeSingularInt64Field(value: &self._completionPrice) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self._contextWindow) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self._maximumOutput) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._capabilities) }()
       default: break
       }
     }
@@ -2196,6 +2246,15 @@ nonisolated extension Opentier_Intelligence_V1_ListedModel: SwiftProtobuf.Messag
     try { if let v = self._completionPrice {
       try visitor.visitSingularInt64Field(value: v, fieldNumber: 4)
     } }()
+    try { if let v = self._contextWindow {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 5)
+    } }()
+    try { if let v = self._maximumOutput {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._capabilities {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2204,6 +2263,39 @@ nonisolated extension Opentier_Intelligence_V1_ListedModel: SwiftProtobuf.Messag
     if lhs._takesDialogues != rhs._takesDialogues {return false}
     if lhs._promptPrice != rhs._promptPrice {return false}
     if lhs._completionPrice != rhs._completionPrice {return false}
+    if lhs._contextWindow != rhs._contextWindow {return false}
+    if lhs._maximumOutput != rhs._maximumOutput {return false}
+    if lhs._capabilities != rhs._capabilities {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Opentier_Intelligence_V1_ModelCapabilities: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ModelCapabilities"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}names\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedStringField(value: &self.names) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.names.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.names, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Opentier_Intelligence_V1_ModelCapabilities, rhs: Opentier_Intelligence_V1_ModelCapabilities) -> Bool {
+    if lhs.names != rhs.names {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

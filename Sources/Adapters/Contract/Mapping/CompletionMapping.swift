@@ -238,6 +238,11 @@ extension Opentier_Intelligence_V1_ListModelsResponse {
         message.promptPrice = Int64(clamping: price.prompt)
         message.completionPrice = Int64(clamping: price.completion)
       }
+      if let window = model.profile.contextWindow { message.contextWindow = UInt32(clamping: window) }
+      if let output = model.profile.maximumOutput { message.maximumOutput = UInt32(clamping: output) }
+      if let capabilities = model.profile.capabilities {
+        message.capabilities.names = capabilities.map(\.rawValue).sorted()
+      }
       return message
     }
     if let name = catalog.defaultName { defaultName = name }
@@ -258,7 +263,8 @@ extension ModelCatalog {
         ModelCatalog.Model(
           name: model.name, takesDialogues: model.takesDialogues,
           price: model.hasPromptPrice || model.hasCompletionPrice
-            ? TokenPrice(prompt: Int(model.promptPrice), completion: Int(model.completionPrice)) : nil)
+            ? TokenPrice(prompt: Int(model.promptPrice), completion: Int(model.completionPrice)) : nil,
+          profile: ModelProfile(model))
       },
       embedding: response.hasEmbeddingModel
         ? EmbeddingModel(
@@ -267,5 +273,17 @@ extension ModelCatalog {
       embeddingPrice: response.embeddingModel.hasPrice
         ? TokenPrice(prompt: Int(response.embeddingModel.price), completion: 0) : nil,
       defaultName: response.hasDefaultName ? response.defaultName : nil)
+  }
+}
+
+extension ModelProfile {
+  /// Reads what is known of a model. What a newer process knows beyond it is left out.
+  fileprivate init(_ model: Opentier_Intelligence_V1_ListedModel) {
+    self =
+      ModelProfile(
+        contextWindow: model.hasContextWindow ? Int(model.contextWindow) : nil,
+        maximumOutput: model.hasMaximumOutput ? Int(model.maximumOutput) : nil,
+        capabilities: model.hasCapabilities
+          ? Set(model.capabilities.names.compactMap(Capability.init(rawValue:))) : nil) ?? .unknown
   }
 }

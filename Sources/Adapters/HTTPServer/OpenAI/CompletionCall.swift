@@ -104,6 +104,8 @@ struct CompletionCall {
     } catch UseCaseFailure.notFound(let message) {
       // Of all that a completion names only its model can be missing.
       throw OpenAIError.noSuchModel(request.command.model, message)
+    } catch UseCaseFailure.tooLong(let message) {
+      throw OpenAIError.tooLong(message, parameter: request.command.prompt == nil ? "messages" : "prompt")
     }
     guard let whole = reply.whole else { throw ContractError(.internal, "a reply has not ended") }
     return whole

@@ -43,12 +43,14 @@ struct OpenAIAPI: Sendable {
       try await admit(operation, context)
       switch operation {
       case .models:
-        let models = try await catalog()
-        return Answer(openAI: .object(["object": .string("list"), "data": .array(models.map(json))]))
+        let models = try await catalog().map { json($0.name, $0.profile) }
+        return Answer(openAI: .object(["object": .string("list"), "data": .array(models)]))
       case .model:
         let name = values.first.flatMap { PercentEncoding.decode($0) } ?? ""
-        guard try await catalog().contains(name) else { throw OpenAIError.noSuchModel(name) }
-        return Answer(openAI: json(name))
+        guard let model = try await catalog().first(where: { $0.name == name }) else {
+          throw OpenAIError.noSuchModel(name)
+        }
+        return Answer(openAI: json(name, model.profile))
       case .embeddings:
         let request = try OpenAIRequestReading.read(
           EmbeddingsRequest.self, from: try await body(of: head, &reader))
@@ -61,18 +63,25 @@ struct OpenAIAPI: Sendable {
     }
   }
 
-  /// The names of all models, as they are to be asked for.
-  private func catalog() async throws -> [String] {
+  /// All models, under the names that they are to be asked for by.
+  private func catalog() async throws -> [(name: String, profile: ModelProfile)] {
     let catalog = try await intelligence.models()
-    return catalog.models.filter(\.takesDialogues).map(\.name)
-      + catalog.models.map { CompleteDialogue.groundedPrefix + $0.name }
-      + (catalog.embedding.map { [$0.name] } ?? [])
+    return catalog.models.filter(\.takesDialogues).map { ($0.name, $0.profile) }
+      + catalog.models.map { (CompleteDialogue.groundedPrefix + $0.name, $0.profile) }
+      + (catalog.embedding.map { [($0.name, .unknown)] } ?? [])
   }
 
-  private func json(_ model: String) -> JSONValue {
-    .object([
+  /// A model, and beyond what OpenAI tells what is known of it.
+  private func json(_ model: String, _ profile: ModelProfile) -> JSONValue {
+    var members: [String: JSONValue] = [
       "id": .string(model), "object": .string("model"), "created": .integer(created), "owned_by": .string("opentier"),
-    ])
+    ]
+    if let window = profile.contextWindow { members["context_window"] = .integer(window) }
+    if let output = profile.maximumOutput { members["max_output_tokens"] = .integer(output) }
+    if let capabilities = profile.capabilities {
+      members["capabilities"] = .array(capabilities.map(\.rawValue).sorted().map { .string($0) })
+    }
+    return .object(members)
   }
 
   private func embed(_ request: EmbeddingsRequest, _ context: CallContext) async throws -> Answer {

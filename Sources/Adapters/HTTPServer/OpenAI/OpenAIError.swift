@@ -43,6 +43,11 @@ struct OpenAIError: Error, Equatable {
       parameter: "model", code: "model_not_found")
   }
 
+  /// There is more text in a request than the model can read.
+  static func tooLong(_ message: String, parameter: String) -> OpenAIError {
+    .invalid(parameter, message, code: "context_length_exceeded")
+  }
+
   private static let requestError = "invalid_request_error"
 
   /// Any error of a call.

@@ -101,6 +101,7 @@ extension ChatEventJSON.Failed {
   fileprivate init(_ failure: UseCaseFailure) {
     switch failure {
     case .invalid(let words): self.init(kind: "invalid", message: words)
+    case .tooLong(let words): self.init(kind: "tooLong", message: words)
     case .unauthenticated(let words): self.init(kind: "unauthenticated", message: words)
     case .forbidden(let words): self.init(kind: "forbidden", message: words)
     case .notFound(let words): self.init(kind: "notFound", message: words)
@@ -118,6 +119,7 @@ extension ChatEventJSON.Failed {
   fileprivate var failure: UseCaseFailure? {
     switch kind {
     case "invalid": .invalid(message)
+    case "tooLong": .tooLong(message)
     case "unauthenticated": .unauthenticated(message)
     case "forbidden": .forbidden(message)
     case "notFound": .notFound(message)

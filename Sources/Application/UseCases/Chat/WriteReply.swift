@@ -264,6 +264,7 @@ extension UseCaseFailure {
     case .overloaded(let why, let retryAfter): self = .overloaded(why, retryAfter: retryAfter)
     case .exhausted(let why): self = .exhausted(why)
     case .rejected(let why): self = .invalid(why)
+    case .tooLong(let why): self = .tooLong(why)
     case .broken(let why): self = .unavailable(why)
     case .cancelled: self = .cancelled
     }

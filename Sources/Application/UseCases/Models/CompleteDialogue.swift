@@ -78,7 +78,7 @@ package struct CompleteDialogue: Sendable {
       throw .invalid("messages must be at most \(Self.maximumMessages)")
     }
     var request = isGrounded ? try await grounded(command, caller, emit) : Self.plain(command, caller)
-    if let reason = model.unsupported(in: request) { throw .invalid(reason) }
+    if let unsupported = model.unsupported(in: request) { throw UseCaseFailure(ModelFailure(unsupported)) }
     request.answering = meter?.answering
     request.isWantedWhole = command.isWhole
     try await generate(request, by: model, meter, emit)

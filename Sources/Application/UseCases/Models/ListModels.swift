@@ -10,10 +10,15 @@ package struct ModelCatalog: Hashable, Sendable {
     package let takesDialogues: Bool
     /// What its tokens cost, of a name that leads to several models the most; `nil` where they cost nothing.
     package let price: TokenPrice?
+    /// What is known of it, of a name that leads to several models the most that one of them takes.
+    package let profile: ModelProfile
 
     /// Makes an entry.
-    package init(name: String, takesDialogues: Bool, price: TokenPrice? = nil) {
+    package init(
+      name: String, takesDialogues: Bool, price: TokenPrice? = nil, profile: ModelProfile = .unknown
+    ) {
       self.price = price
+      self.profile = profile
       self.name = name
       self.takesDialogues = takesDialogues
     }
@@ -55,9 +60,10 @@ package struct ListModels: Sendable {
       isGrounded: false)
     return ModelCatalog(
       models: models.names.map { name in
-        ModelCatalog.Model(
-          name: name, takesDialogues: models.model(named: name)?.unsupported(in: plain) == nil,
-          price: prices.highest(of: name))
+        let model = models.model(named: name)
+        return ModelCatalog.Model(
+          name: name, takesDialogues: model?.unsupported(in: plain) == nil, price: prices.highest(of: name),
+          profile: .most(of: model?.profiles ?? [.unknown]))
       }, embedding: embedding, embeddingPrice: embedding.flatMap { embeddingPrices.price(of: $0.name) },
       defaultName: models.defaultName)
   }

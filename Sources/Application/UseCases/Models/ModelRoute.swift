@@ -58,7 +58,7 @@ package final class ModelRouteTarget: Sendable {
     breaker.withLock { breaker in
       switch failure {
       // Who refuses a request answers.
-      case nil, .rejected: breaker.succeed()
+      case nil, .rejected, .tooLong: breaker.succeed()
       case .overloaded(_, let retryAfter):
         breaker.fail(at: now)
         if let retryAfter { breaker.rest(for: retryAfter, at: now) }
@@ -100,10 +100,16 @@ package struct ModelRoute: LanguageModel {
     self.clock = clock
   }
 
-  package func unsupported(in request: ModelRequest) -> String? {
-    let reasons = targets.map { $0.model.unsupported(in: request) }
-    // One target that takes it will do.
-    return reasons.allSatisfy { $0 != nil } ? reasons[0] : nil
+  package var profiles: [ModelProfile] { targets.flatMap(\.model.profiles) }
+
+  package func unsupported(in request: ModelRequest) -> UnsupportedRequest? {
+    var first: UnsupportedRequest?
+    for target in targets {
+      // One target that takes it will do.
+      guard let unsupported = target.model.unsupported(in: request) else { return nil }
+      first = first ?? unsupported
+    }
+    return first
   }
 
   package func reply(
@@ -113,7 +119,7 @@ package struct ModelRoute: LanguageModel {
     var last: ModelFailure?
     // The shortest that a breaker has asked for, where no target was asked.
     var rest: Duration?
-    if let reason = unsupported(in: request) { throw .rejected(reason) }
+    if let unsupported = unsupported(in: request) { throw ModelFailure(unsupported) }
     // A target that cannot take the request is not asked, and one that refused the key does so again.
     var hopeless = Set(order.indices.filter { order[$0].model.unsupported(in: request) != nil })
     for round in 0..<rounds {
@@ -129,7 +135,7 @@ package struct ModelRoute: LanguageModel {
         } catch {
           guard !error.hasBegun else { throw error.failure }
           switch error.failure {
-          case .cancelled, .rejected: throw error.failure
+          case .cancelled, .rejected, .tooLong: throw error.failure
           case .misconfigured: hopeless.insert(place)
           case .overloaded(_, let retryAfter): notBefore = min(notBefore ?? .seconds(86_400), retryAfter ?? .zero)
           case .unavailable, .broken: notBefore = .zero

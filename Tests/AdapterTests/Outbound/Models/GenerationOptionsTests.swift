@@ -157,9 +157,39 @@ struct GenerationOptionsTests {
       name: "far", dialect: .anthropic, baseURL: "http://127.0.0.1:9/v1", model: "m")
     let request = Self.request { $0.seed = 1 }
     try await Provider.withModel(configuration) { model in
-      #expect(model.unsupported(in: request) == "the model far does not take seed")
+      #expect(model.unsupported(in: request) == .feature("the model far does not take seed"))
       let outcome = await Provider.ask(model, request)
       #expect(outcome.failure == .rejected("the model far does not take seed"))
+    }
+  }
+
+  @Test("a model refuses what is above what is known of it, and is not asked")
+  func profile() async throws {
+    let profile = try #require(ModelProfile(contextWindow: 64, maximumOutput: 8, capabilities: [.tools]))
+    let configuration = try HTTPLanguageModel.Configuration(
+      name: "far", dialect: .openAI, baseURL: "http://127.0.0.1:9/v1", model: "m", profile: profile)
+    try await Provider.withModel(configuration) { model in
+      #expect(model.profiles == [profile])
+      let outcome = await Provider.ask(model, Self.request())
+      #expect(
+        outcome.failure
+          == .rejected("the model far writes at most 8 tokens: max_tokens must not be above that, but is 9"))
+      let long = ModelRequest(
+        messages: [ModelMessage(role: .user, content: String(repeating: "a ", count: 64))], question: "", sources: [],
+        maximumTokens: nil, isGrounded: false)
+      guard case .tooLong = await Provider.ask(model, long).failure else {
+        Issue.record("a prompt that is too long was sent")
+        return
+      }
+    }
+  }
+
+  @Test("Anthropic's limit, which it wants in any case, is no higher than what the model writes")
+  func anthropicLimit() throws {
+    let open = ModelRequest(
+      messages: [ModelMessage(role: .user, content: "?")], question: "?", sources: [], maximumTokens: nil)
+    for (output, limit) in [(nil, 4_096), (4_095, 4_095), (64_000, 4_096)] as [(Int?, Int)] {
+      #expect(try Self.body(AnthropicWire(maximumOutput: output), open)["max_tokens"] == .integer(limit))
     }
   }
 
@@ -182,7 +212,7 @@ struct GenerationOptionsTests {
           $0.seed = 1
           $0.temperature = 0
         }) == nil)
-    #expect(model.unsupported(in: request(isGrounded: false))?.contains("rag:extractive") == true)
+    #expect(model.unsupported(in: request(isGrounded: false))?.reason.contains("rag:extractive") == true)
     #expect(model.unsupported(in: request(tools: [Self.tool])) != nil)
     #expect(model.unsupported(in: request { $0.stop = ["x"] }) != nil)
     #expect(model.unsupported(in: request { $0.responseFormat = .jsonObject }) != nil)

@@ -10,7 +10,7 @@ import Testing
 struct OpenAICompatibleFailureTests {
   private typealias Configuration = HTTPLanguageModel.Configuration
 
-  enum Kind: Sendable { case unavailable, overloaded, misconfigured, rejected, broken }
+  enum Kind: Sendable { case unavailable, overloaded, misconfigured, rejected, tooLong, broken }
 
   private func kind(_ failure: ModelFailure?) -> Kind? {
     switch failure {
@@ -18,6 +18,7 @@ struct OpenAICompatibleFailureTests {
     case .overloaded: .overloaded
     case .misconfigured: .misconfigured
     case .rejected: .rejected
+    case .tooLong: .tooLong
     case .broken: .broken
     case .exhausted, .cancelled, nil: nil
     }
@@ -26,7 +27,7 @@ struct OpenAICompatibleFailureTests {
   private func words(_ failure: ModelFailure?) -> String {
     switch failure {
     case .unavailable(let words), .overloaded(let words, _), .misconfigured(let words), .exhausted(let words),
-      .rejected(let words), .broken(let words):
+      .rejected(let words), .tooLong(let words), .broken(let words):
       words
     case .cancelled, nil: ""
     }
@@ -56,9 +57,19 @@ struct OpenAICompatibleFailureTests {
   @Test("a refused request shows the provider's short code")
   func code() async throws {
     let outcome = try await Provider.outcome(of: [
-      .head(.badRequest, [:]), .text(#"{"error":{"message":"too long","code":"context_length_exceeded"}}"#), .end,
+      .head(.badRequest, [:]), .text(#"{"error":{"message":"no","code":"unsupported_parameter"}}"#), .end,
     ])
-    #expect(outcome.failure == .rejected("the model local refuses this request (400, context_length_exceeded)"))
+    #expect(outcome.failure == .rejected("the model local refuses this request (400, unsupported_parameter)"))
+  }
+
+  @Test("a request that the provider finds too long is told apart")
+  func tooLong() async throws {
+    for (field, code) in [("code", "context_length_exceeded"), ("type", "exceed_context_size_error")] {
+      let outcome = try await Provider.outcome(of: [
+        .head(.badRequest, [:]), .text(#"{"error":{"message":"too long","\#(field)":"\#(code)"}}"#), .end,
+      ])
+      #expect(outcome.failure == .tooLong("the model local refuses this request (400, \(code))"))
+    }
   }
 
   @Test(

@@ -30,7 +30,7 @@ extension ChatToolFailure {
   /// What a failure of a use case means to a model.
   init(_ failure: UseCaseFailure) {
     switch failure {
-    case .invalid(let why): self = .invalid(why)
+    case .invalid(let why), .tooLong(let why): self = .invalid(why)
     case .unauthenticated(let why), .forbidden(let why), .notFound(let why), .alreadyExists(let why),
       .precondition(let why), .exhausted(let why), .unavailable(let why), .overloaded(let why, _):
       self = .failed(why)

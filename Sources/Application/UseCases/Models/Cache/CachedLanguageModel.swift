@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 
 /// A model whose replies are kept in a ``ResponseCache``.
 ///
@@ -15,12 +15,14 @@ package struct CachedLanguageModel: LanguageModel {
 
   package var name: String { model.name }
 
-  package func unsupported(in request: ModelRequest) -> String? { model.unsupported(in: request) }
+  package var profiles: [ModelProfile] { model.profiles }
+
+  package func unsupported(in request: ModelRequest) -> UnsupportedRequest? { model.unsupported(in: request) }
 
   package func reply(
     to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
   ) async throws(ModelFailure) -> ReplyEnd {
-    if let reason = unsupported(in: request) { throw .rejected(reason) }
+    if let unsupported = unsupported(in: request) { throw ModelFailure(unsupported) }
     guard request.organizationID != nil else { return try await model.reply(to: request, emit: emit) }
     let key = ResponseCache.Key(model: name, request: request)
     switch cache.find(key) {
