@@ -148,6 +148,125 @@ struct ModelProfileTests {
         try Self.profile(500, output: 400, [.tools, .json])
       ])
   }
+
+  // Passages
+
+  /// A world with passages about rivers, for a model of a window.
+  private static func rivers(
+    _ model: any LanguageModel, rounds: Int = 0
+  ) async throws -> (TestWorld, Principal) {
+    let world = TestWorld(models: [model]) { $0.reply.tools.maximumRounds = rounds }
+    let ada = try await world.signUp("ada")
+    for place in ["Ulm", "Bonn", "Rome", "Oslo", "Cork"] {
+      try await world.publish(
+        "The river at \(place) bends. " + String(repeating: "A river bends on and on. ", count: 15), title: place,
+        by: ada)
+    }
+    return (world, ada)
+  }
+
+  private static func size(_ request: ModelRequest) -> Int {
+    request.messages.reduce(0) { $0 + ApproximateTokenCounter().estimate($1.content) }
+  }
+
+  @Test(
+    "a chat's passages are as many as its model's window has room for, down to none",
+    arguments: [nil, 900, 400] as [Int?])
+  func passages(window: Int?) async throws {
+    let model = ProfiledModel("m", try Self.profile(window))
+    let (world, ada) = try await Self.rivers(model)
+    let log = ChatLog()
+    try await world.useCases.streamChat(
+      StreamChat.Command(message: "Where does a river bend?"), ada, emit: log.emit)
+    #expect(log.completed?.reason == .stop)
+    let request = try required(model.requests.first)
+    #expect(request.sources == log.sources)
+    guard let window else {
+      #expect(log.sources.count == 5)
+      return
+    }
+    if window == 900 { #expect((1..<5).contains(log.sources.count)) }
+    if window == 400 { #expect(log.sources.isEmpty) }
+    if window > 400 { #expect(Self.size(request) <= window - window / 10 - window / 4) }
+  }
+
+  @Test("a grounded completion makes room for the reply that is asked for, its tools and what follows the question")
+  func grounded() async throws {
+    let model = ProfiledModel("m", try Self.profile(1_400))
+    let (world, ada) = try await Self.rivers(model)
+    func sources(_ maximumTokens: Int, tools: [ModelTool] = [], behind: [ModelMessage] = []) async throws -> Int {
+      let question = ModelMessage(role: .user, content: "Where does a river bend?")
+      try await world.useCases.complete(
+        CompleteDialogue.Command(
+          model: "rag:m", messages: [question] + behind, tools: tools, maximumTokens: maximumTokens), ada
+      ) { _ in }
+      let request = try required(model.requests.last)
+      #expect(Self.size(request) + maximumTokens <= 1_400 - 140)
+      return request.sources.count
+    }
+    let most = try await sources(10)
+    #expect(most >= 2)
+    #expect(try await sources(500) < most)
+    let tool = ModelTool(name: "look", description: Self.words(500), parameters: "{}")
+    #expect(try await sources(10, tools: [tool]) < most)
+    #expect(try await sources(10, behind: [ModelMessage(role: .assistant, content: Self.words(500))]) < most)
+  }
+
+  @Test("history gives way before the passages do, and the oldest of it first")
+  func history() async throws {
+    let model = ProfiledModel("m", try Self.profile(1_200))
+    let (world, ada) = try await Self.rivers(model)
+    let messages = (1...20).flatMap { number in
+      [
+        ModelMessage(role: .user, content: "Question \(number) " + Self.words(40)),
+        ModelMessage(role: .assistant, content: "Answer \(number) " + Self.words(40)),
+      ]
+    }
+    try await world.useCases.complete(
+      CompleteDialogue.Command(
+        model: "rag:m", messages: messages + [ModelMessage(role: .user, content: "Where does a river bend?")],
+        maximumTokens: 100), ada
+    ) { _ in }
+    let request = try required(model.requests.first)
+    #expect(!request.sources.isEmpty)
+    #expect(Self.size(request) + 100 <= 1_200 - 120)
+    #expect(request.messages.contains { $0.content.contains("Question 20 ") })
+    #expect(!request.messages.contains { $0.content.contains("Question 1 ") })
+  }
+
+  @Test("what tools return has the room that is left, and where there is none they are not run")
+  func tools() async throws {
+    let model = ProfiledModel(
+      "m", try Self.profile(2_000),
+      calls: (1...8).map {
+        ModelToolCall(id: "\($0)", name: "search_knowledge", arguments: #"{"query":"river bends"}"#)
+      }
+    )
+    let world = TestWorld(models: [model]) { settings in
+      settings.reply.tools.maximumRounds = 1
+      settings.reply.tools.maximumCalls = 8
+      settings.reply.maximumSources = 1
+    }
+    let ada = try await world.signUp("ada")
+    for place in ["Ulm", "Bonn", "Rome", "Oslo", "Cork"] {
+      try await world.publish(
+        "The river at \(place) bends. " + String(repeating: "A river bends on and on. ", count: 15), title: place,
+        by: ada)
+    }
+    let log = ChatLog()
+    try await world.useCases.streamChat(
+      StreamChat.Command(message: "Where does a river bend?"), ada, emit: log.emit)
+    #expect(log.completed != nil)
+    #expect(log.toolResults.first?.isError == false)
+    #expect(log.toolResults.last?.summary == "there is no room for its answer in the model's window")
+    let last = try required(model.requests.last)
+    let results = last.messages.flatMap(\.toolResults)
+    #expect(results.count == 8)
+    // What is told of a call that is not run is short, and takes of what is kept for the error of the estimate.
+    let returned = results.filter { !$0.content.contains("no room") }
+    let spent = returned.reduce(Self.size(last)) { $0 + ApproximateTokenCounter().estimate($1.content) }
+    #expect(spent <= 2_000 - 200 - 500)
+  }
 }
 
 /// A model of a profile, which replies in a word, and first asks for tools where it has calls to make.

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 
-from support import QUICK, Account, Server, running
+from support import QUICK, Account, Server, clean_environment, running
 
 MARKER = "zanzibar-marker"
 TEXT = ("Grüße ", "aus 😀 ", MARKER)
@@ -172,8 +174,6 @@ def ask(account: Account, name: str, question: str = f"Say {MARKER}") -> tuple[s
 
 def check_silence(server: Server, *secrets: str) -> None:
     """Nothing of a prompt, an answer or a key is in the log or the metrics."""
-    import httpx
-
     metrics = httpx.get(f"{server.url}/metrics").text
     for secret in (MARKER, "sk-secret", *secrets):
         assert secret not in server.log() and secret not in metrics
@@ -324,3 +324,72 @@ def test_a_key_file_is_read_again_within_a_second_of_its_change(binary: Path, tm
             time.sleep(1.1)
             assert ask(ada, "far")[2] == "completed"
             assert seen == ["key-one", "key-two"]
+
+
+def test_a_request_goes_to_a_model_that_is_known_to_take_it(binary: Path, tmp_path: Path) -> None:
+    with Remote(openai) as small, Remote(openai) as large:
+        known = "apiKey: sk-secret, contextWindow: {}, maximumOutput: {}, capabilities: [{}]"
+        config = (
+            QUICK + "models:\n  default: chat\n  chat: { targets: [small, large] }\n"
+            + model("small", small, "openai", known.format(1_000, 50, ""))
+            + model("large", large, "openai", known.format(4_000, 500, "tools, json")))
+        with running(binary, tmp_path, config=config) as server:
+            ada = server.sign_up()
+
+            def complete(name: str, text: str = "Hello?", **more: object) -> httpx.Response:
+                return httpx.post(
+                    f"{server.url}/v1/chat/completions", headers={"Authorization": f"Bearer {ada.token}"}, timeout=30,
+                    json={"model": name, "messages": [{"role": "user", "content": text}], **more})
+
+            def refused(answer: httpx.Response, code: str | None, words: str) -> None:
+                error = answer.json()["error"]
+                assert (answer.status_code, error["code"]) == (400, code) and words in error["message"], answer.text
+
+            tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+            takers: list[tuple[dict[str, object], Remote]] = [
+                ({}, small), ({"text": "word " * 999}, small), ({"text": "word " * 1_000}, large),
+                ({"max_tokens": 50}, small), ({"max_tokens": 51}, large), ({"tools": [tool]}, large),
+                ({"response_format": {"type": "json_object"}}, large),
+                # What is kept for the reply counts.
+                ({"text": "word " * 960, "max_tokens": 40}, small), ({"text": "word " * 961, "max_tokens": 40}, large),
+            ]
+            for request, taker in takers:
+                before = len(taker.calls)
+                assert complete("chat", **request).status_code == 200, request  # type: ignore[arg-type]
+                assert len(taker.calls) == before + 1, request
+            calls = len(small.calls) + len(large.calls)
+            for name, window in (("small", 1_000), ("large", 4_000), ("chat", 1_000)):
+                refused(complete(name, "word " * 4_000), "context_length_exceeded", f"{window} tokens")
+            refused(complete("small", max_tokens=51), None, "at most 50 tokens")
+            refused(complete("small", tools=[tool]), None, "does not take tools")
+            assert len(small.calls) + len(large.calls) == calls, "a provider was asked what it does not take"
+
+            models = httpx.get(f"{server.url}/v1/models", headers={"Authorization": f"Bearer {ada.token}"}).json()
+            listed = {entry["id"]: entry for entry in models["data"]}
+            for name in ("chat", "large", "rag:large"):
+                assert listed[name]["context_window"] == 4_000 and listed[name]["max_output_tokens"] == 500
+                assert listed[name]["capabilities"] == ["json", "tools"]
+            assert listed["small"]["capabilities"] == []
+
+            # In the chat passages give way, and a question that no passage makes shorter is refused in its words.
+            for title in ("Ulm", "Rome", "Oslo", "Cork", "Bonn", "Lyon"):
+                ada.publish(title, f"The river at {title} bends. " + "A river bends on and on, and never ends. " * 15)
+            assert len(ada.ask("Where does the river bend?", model="large").sources) > 4
+            few = ada.ask("Where does the river bend?", model="small")
+            assert few.end.name == "completed" and 0 < len(few.sources) < 4
+            end = ada.ask("word " * 1_000, model="small").end
+            assert (end.name, end.data["code"]) == ("failed", "invalid_argument")
+            check_silence(server)
+
+
+@pytest.mark.parametrize(("setting", "message"), [
+    ("contextWindow: 0", "models.far.contextWindow cannot be"),
+    ("contextWindow: 100, maximumOutput: 101", "models.far.maximumOutput cannot be 101"),
+    ("capabilities: [tools, telepathy]", "models.far.capabilities cannot be"),
+])
+def test_what_no_model_can_be_stops_the_start(binary: Path, tmp_path: Path, setting: str, message: str) -> None:
+    path = tmp_path / "opentier.yaml"
+    path.write_text("models:\n  far: { provider: anthropic, model: m, " + setting + " }\n")
+    shown = subprocess.run(
+        [binary, "config", "show", "--config", path], capture_output=True, text=True, env=clean_environment())
+    assert shown.returncode == 2 and message in shown.stderr, shown.stderr

@@ -98,6 +98,11 @@ package struct WriteReply: Sendable {
     try result.get()
   }
 
+  /// What a model's window has room for; `nil` where that is not known.
+  func room(of model: any LanguageModel) -> ContextRoom? {
+    ContextRoom(in: model, maximumTokens: model.replyTokens(settings.replyTokens), counter: counter)
+  }
+
   private func write(
     _ order: Order, _ caller: Principal, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
@@ -111,7 +116,8 @@ package struct WriteReply: Sendable {
           .started(
             conversationID: question.conversationID, messageID: draft.id, userMessageID: question.id,
             model: model.name))
-        let found = try await ground(order.grounded, caller)
+        let found = try await ground(
+          order.grounded, caller, in: room(of: model), beside: tools.instructions, tools: tools.definitions)
         draft.setSources(found.sources)
         try await emit(.sources(found.sources))
         return .success(try await generate(draft, order, on: found, caller, emit: emit))

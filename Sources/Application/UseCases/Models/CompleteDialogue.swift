@@ -77,7 +77,7 @@ package struct CompleteDialogue: Sendable {
     guard command.messages.count <= Self.maximumMessages else {
       throw .invalid("messages must be at most \(Self.maximumMessages)")
     }
-    var request = isGrounded ? try await grounded(command, caller, emit) : Self.plain(command, caller)
+    var request = isGrounded ? try await grounded(command, caller, for: model, emit) : Self.plain(command, caller)
     if let unsupported = model.unsupported(in: request) { throw UseCaseFailure(ModelFailure(unsupported)) }
     request.answering = meter?.answering
     request.isWantedWhole = command.isWhole
@@ -93,7 +93,7 @@ package struct CompleteDialogue: Sendable {
 
   /// The request with the passages for the last question. What follows it, such as what tools have answered, stays.
   private func grounded(
-    _ command: Command, _ caller: Principal, _ emit: CompletionEmitter
+    _ command: Command, _ caller: Principal, for model: any LanguageModel, _ emit: CompletionEmitter
   ) async throws(UseCaseFailure) -> ModelRequest {
     guard command.prompt == nil else { throw .invalid("passages are found for a dialogue, and not for a prompt") }
     guard let last = command.messages.lastIndex(where: { $0.isQuestion }) else {
@@ -101,7 +101,10 @@ package struct CompleteDialogue: Sendable {
     }
     let question = GroundQuestion.Question(
       text: command.messages[last].content, history: command.messages[..<last].map(historical))
-    let found = try await ground(question, caller)
+    let maximumTokens = command.maximumTokens ?? model.replyTokens(settings.replyTokens)
+    let found = try await ground(
+      question, caller, in: ContextRoom(in: model, maximumTokens: maximumTokens, counter: counter),
+      beside: Array(command.messages[(last + 1)...]), tools: command.tools)
     try await emit(.sources(found.sources))
     var dialogue = ground.dialogue(question, on: found)
     if let asked = dialogue.popLast() {
@@ -110,7 +113,7 @@ package struct CompleteDialogue: Sendable {
     }
     return ModelRequest(
       messages: dialogue + command.messages[(last + 1)...], question: ground.standalone(question),
-      sources: found.sources, maximumTokens: command.maximumTokens ?? settings.replyTokens, tools: command.tools,
+      sources: found.sources, maximumTokens: maximumTokens, tools: command.tools,
       options: command.options, organizationID: caller.organizationID)
   }
 

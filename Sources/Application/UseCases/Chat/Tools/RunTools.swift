@@ -14,6 +14,9 @@ struct RunTools: Sendable {
     let sources: [Source]
   }
 
+  /// The fewest tokens for which it is worth running a tool.
+  static let minimumRoom = 64
+
   let tools: [any ChatTool]
   let settings: ToolSettings
   /// The tokens of the passages of one call together.
@@ -23,10 +26,19 @@ struct RunTools: Sendable {
   /// What models are offered; none where they may not ask for any.
   var definitions: [ModelTool] { settings.maximumRounds > 0 ? tools.map(\.definition) : [] }
 
+  /// What models are told besides that; nothing where they are offered none.
+  var instructions: [ModelMessage] {
+    definitions.isEmpty ? [] : [ModelMessage(role: .system, content: ToolDialogue.instructions)]
+  }
+
   /// Runs a call.
   ///
+  /// - Parameter room: the tokens that the model's window has left; `nil` where that is not known.
   /// - Throws: `.cancelled`, and nothing else: what goes wrong is told to the model.
-  func callAsFunction(_ call: ModelToolCall, _ use: ChatToolUse) async throws(UseCaseFailure) -> Outcome {
+  func callAsFunction(
+    _ call: ModelToolCall, _ use: ChatToolUse, room: Int? = nil
+  ) async throws(UseCaseFailure) -> Outcome {
+    if let room, room < Self.minimumRoom { return Self.failed("there is no room for its answer in the model's window") }
     let result: Result<ChatToolAnswer, ChatToolFailure>
     if let tool = tools.first(where: { $0.definition.name == call.name }) {
       if call.arguments.utf8.count > settings.maximumArgumentBytes {
@@ -38,10 +50,11 @@ struct RunTools: Sendable {
       result = .failure(.invalid("there is no tool \(call.name.prefix(64))"))
     }
     switch result {
-    case .success(.passages(let hits)): return outcome(of: hits, knowing: use.sources)
+    case .success(.passages(let hits)): return outcome(of: hits, knowing: use.sources, room: room)
     case .success(.text(let text)):
       let quoted = QuotedText.body(
-        String(TextWindow(of: text, from: 0, maximumBytes: settings.maximumResultBytes).text))
+        // A token is a byte at least.
+        String(TextWindow(of: text, from: 0, maximumBytes: min(settings.maximumResultBytes, room ?? .max)).text))
       return Outcome(content: "<result>\n\(quoted)\n</result>", summary: "answered", isError: false, sources: [])
     case .failure(.invalid(let why)), .failure(.failed(let why)): return Self.failed(why)
     case .failure(.cancelled):
@@ -80,11 +93,11 @@ struct RunTools: Sendable {
   }
 
   /// Passages that fit, the known ones under the markers that they have.
-  private func outcome(of hits: [SearchHit], knowing known: [Source]) -> Outcome {
+  private func outcome(of hits: [SearchHit], knowing known: [Source], room: Int?) -> Outcome {
     var shown: [Source] = []
     var new: [Source] = []
-    var bytes = 0
-    for found in ContextPacker.pack(hits, budget: passageTokens, counter: counter) {
+    var (bytes, tokens) = (0, 0)
+    for found in ContextPacker.pack(hits, budget: min(passageTokens, room ?? .max), counter: counter) {
       let source: Source
       if let old = known.first(where: { $0.covers(found) }) {
         guard !shown.contains(where: { $0.marker == old.marker }) else { continue }
@@ -92,9 +105,14 @@ struct RunTools: Sendable {
       } else {
         source = found.numbered((known.last?.marker ?? 0) + new.count + 1)
       }
-      let size = PromptComposer.quoted(source).utf8.count
-      guard bytes + size <= settings.maximumResultBytes else { continue }
-      bytes += size
+      let quoted = PromptComposer.quoted(source)
+      guard bytes + quoted.utf8.count <= settings.maximumResultBytes else { continue }
+      if let room {
+        // The marks around all of them take some as well.
+        tokens += counter.estimate(quoted)
+        guard tokens + Self.minimumRoom / 4 <= room else { break }
+      }
+      bytes += quoted.utf8.count
       shown.append(source)
       if !known.contains(where: { $0.marker == source.marker }) { new.append(source) }
     }

@@ -11,7 +11,8 @@ extension WriteReply {
   ) async throws(UseCaseFailure) -> ReplyEnd {
     var request = ModelRequest(
       messages: ground.dialogue(order.grounded, on: found), question: ground.standalone(order.grounded),
-      sources: found.sources, maximumTokens: settings.replyTokens, organizationID: caller.organizationID)
+      sources: found.sources, maximumTokens: order.model.replyTokens(settings.replyTokens),
+      organizationID: caller.organizationID)
     request.answering = order.meter?.answering
     request.answering?.note(order.model.name)
     var dialogue = ToolDialogue(request, offering: tools.definitions, to: order.model, tools.settings)
@@ -33,7 +34,11 @@ extension WriteReply {
           finishReason: end.toolCalls.isEmpty ? end.finishReason : .length,
           usage: used, quotes: end.quotes)
       }
-      let results = try await run(end.toolCalls, draft, order, caller, emit: emit)
+      let asked = ModelMessage(role: .assistant, content: said, toolCalls: end.toolCalls)
+      let left = room(of: order.model).map { room in
+        room.left(beside: dialogue.request.messages + [asked], tools: dialogue.request.tools)
+      }
+      let results = try await run(end.toolCalls, draft, order, caller, left: left, emit: emit)
       dialogue.append(said, end.toolCalls, results, sources: draft.content.sources)
       // What is said before a tool and behind it are two paragraphs.
       if !said.isEmpty, draft.append("\n\n", limit: limit(of: order.reply)) { try await emit(.delta("\n\n")) }
@@ -59,9 +64,12 @@ extension WriteReply {
   }
 
   /// Runs the tools of one round; each call and its result is an event.
+  ///
+  /// - Parameter left: the tokens that the model's window has left for what they return; `nil` where that is not known.
   private func run(
-    _ calls: [ModelToolCall], _ draft: ReplyDraft, _ order: Order, _ caller: Principal, emit: ChatEmitter
+    _ calls: [ModelToolCall], _ draft: ReplyDraft, _ order: Order, _ caller: Principal, left: Int?, emit: ChatEmitter
   ) async throws(UseCaseFailure) -> [ModelToolResult] {
+    var left = left
     var results: [ModelToolResult] = []
     for (index, call) in calls.enumerated() {
       // What is shown is stored as well: it is no longer than what would be run, and has no U+0000.
@@ -73,11 +81,13 @@ extension WriteReply {
       if index < tools.settings.maximumCalls {
         outcome = try await tools(
           call,
-          ChatToolUse(caller: caller, filters: order.filters, asOf: order.asOf, sources: draft.content.sources))
+          ChatToolUse(caller: caller, filters: order.filters, asOf: order.asOf, sources: draft.content.sources),
+          room: left)
       } else {
         outcome = RunTools.failed("at most \(tools.settings.maximumCalls) calls at once are run")
       }
       draft.addSources(outcome.sources)
+      left = left.map { $0 - counter.estimate(outcome.content) }
       try await emit(
         .toolResult(
           id: id, name: name, summary: NullCharacter.dropped(from: outcome.summary), isError: outcome.isError,
