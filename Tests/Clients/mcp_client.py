@@ -51,7 +51,7 @@ async def first(order: dict[str, Any]) -> dict[str, Any]:
     async with streamablehttp_client(order["url"], headers=headers) as (reader, writer, session_id):
         async with ClientSession(reader, writer) as session:
             started = await session.initialize()
-            assert session_id() is None
+            assert session_id()
             return {
                 "version": started.protocolVersion, "server": plain(started.serverInfo),
                 "capabilities": plain(started.capabilities), "instructions": started.instructions,

@@ -366,7 +366,10 @@ def test_other_revisions_are_told_which_there_are(server: Server, ada: Account) 
     asked = message("initialize", {"protocolVersion": "1999-01-01", "capabilities": {}}, None)
     answer = post(server, ada.token, "initialize", {}, body=json.dumps(asked).encode(), without="MCP-Protocol-Version")
     assert answer.json()["result"]["protocolVersion"] == HANDSHAKE
-    assert "mcp-session-id" not in answer.headers
+    # A name for the client's requests, which nobody remembers: any other does as well, and none.
+    assert uuid.UUID(answer.headers["mcp-session-id"])
+    again = post(server, ada.token, "initialize", {}, body=json.dumps(asked).encode(), without="MCP-Protocol-Version")
+    assert again.headers["mcp-session-id"] != answer.headers["mcp-session-id"]
 
 
 def test_methods_that_are_not_served(server: Server, ada: Account) -> None:

@@ -1,13 +1,15 @@
 import Contract
 import Domain
+import FoundationEssentials
 import HTTPTypes
 import JSONValues
 import NIOCore
 
 /// Answers `POST /mcp`: the Model Context Protocol over Streamable HTTP.
 ///
-/// Nothing is remembered between two requests, in any revision: there is no `Mcp-Session-Id`, which every revision leaves
-/// to the server, so that any replica answers any request. Answers are whole JSON, never streams.
+/// Nothing is remembered between two requests, in any revision, so that any replica answers any request. The
+/// `Mcp-Session-Id` that `initialize` gives is a name by which a client's requests are told from another's when it cancels
+/// one, and no more. Answers are whole JSON, never streams.
 struct MCPAPI: Sendable {
   let contract: MCPContract
   let access: MCPAccess
@@ -15,6 +17,8 @@ struct MCPAPI: Sendable {
   /// The most bytes of a document's text in one answer.
   let textBytes: Int
   let version: String
+  /// What is being worked on.
+  let calls = MCPCalls()
 
   /// How long a client may keep what does not change while the server runs, in milliseconds.
   private static let stableTime = 60_000
@@ -29,8 +33,10 @@ struct MCPAPI: Sendable {
     version = configuration.version
   }
 
-  /// Answers one message.
-  func answer(_ head: RequestHead, _ reader: inout BodyReader, _ context: CallContext) async -> Answer {
+  /// Answers one message. What only reads ends when its client closes the connection or cancels it.
+  func answer(
+    _ head: RequestHead, _ reader: inout BodyReader, _ context: CallContext, on connection: any Channel
+  ) async -> Answer {
     var id = JSONValue.null
     do {
       try access.check(head)
@@ -41,17 +47,33 @@ struct MCPAPI: Sendable {
       try ContentType.check(head, is: ["application/json"], unlessEmpty: false)
       let body = try await reader.collect(upTo: limits.mcpBody, declared: head.contentLength)
       switch try MCPMessage(Array(body.readableBytesView)) {
-      // None that a client sends changes anything here: there is no session to begin, and no request to cancel but by
-      // leaving it.
-      case .notification: return Answer(empty: .accepted)
+      case .notification(let method, let parameters):
+        // No other that a client sends changes anything here: there is no session to begin.
+        if method == "notifications/cancelled", let id = parameters["requestId"], let key = key(id, head, context) {
+          calls.cancel(key)
+        }
+        return Answer(empty: .accepted)
       case .request(let request):
         id = request.id
         let era = try MCPEra(of: request, head)
-        return try await Responder.withCaller(of: context) { try await answer(request, era, context) }
+        guard request.endsWithItsClient else {
+          return try await Responder.withCaller(of: context) { try await answer(request, era, context) }
+        }
+        // In 2026-07-28 a client cancels by closing the connection alone.
+        return try await calls.run(era == .handshake ? key(id, head, context) : nil, on: connection) {
+          try await Responder.withCaller(of: context) { try await answer(request, era, context) }
+        }
       }
     } catch {
       return MCPError(any: error).answer(to: id)
     }
+  }
+
+  /// What a request is told by from all others; `nil` for a client that has no session's id, whose ids of requests may be
+  /// those of another.
+  private func key(_ id: JSONValue, _ head: RequestHead, _ context: CallContext) -> MCPCalls.Key? {
+    guard let session = head.headers[.mcpSessionID], let caller = context.principal?.userID else { return nil }
+    return MCPCalls.Key(caller: caller, session: session, id: id)
   }
 
   private func answer(_ request: MCPRequest, _ era: MCPEra, _ context: CallContext) async throws -> Answer {
@@ -61,6 +83,7 @@ struct MCPAPI: Sendable {
         "jsonrpc": "2.0", "id": request.id, "result": .object(envelope(outcome.members, era, ttl: outcome.ttl)),
       ])
       if let failure = outcome.failure { answer.note(failure) }
+      if request.method == "initialize" { answer.headers[.mcpSessionID] = UUID().uuidString.lowercased() }
       return answer
     } catch let error as MCPError where era == .handshake && error.code == .invalidParameters {
       // Before 2026-07-28 an HTTP status is the transport's alone.
@@ -250,6 +273,17 @@ struct MCPAPI: Sendable {
         throw MCPArguments.Violation(message: "either text or url must be given")
       }
       return .object(try await contract.members(MCPContract.submit, .object(message), context))
+    }
+  }
+}
+
+extension MCPRequest {
+  /// Whether work on it ends when its client leaves.
+  fileprivate var endsWithItsClient: Bool {
+    switch method {
+    case "tools/call": parameters["name"]?.string.flatMap(MCPTool.init(rawValue:))?.endsWithItsClient ?? false
+    case "resources/list", "resources/read": true
+    default: false
     }
   }
 }

@@ -79,6 +79,9 @@ struct MCPError: Error, Equatable {
       challenge: "Bearer error=\"insufficient_scope\", scope=\"\(scopes.sorted().joined(separator: " "))\"")
   }
 
+  /// A request that its client has cancelled, before 2026-07-28: nobody waits for the answer, but HTTP wants one.
+  static var cancelled: MCPError { MCPError(code: .refused, message: "the request was cancelled", status: 200) }
+
   /// A page that may not call.
   static func forbidden(_ message: String) -> MCPError { MCPError(code: .refused, message: message, status: 403) }
 }

@@ -6,7 +6,7 @@ enum MCPMessage: Equatable {
   /// A request, which is answered.
   case request(MCPRequest)
   /// A notification, which is not.
-  case notification(method: String)
+  case notification(method: String, parameters: [String: JSONValue])
 
   /// Reads a body.
   ///
@@ -31,7 +31,7 @@ enum MCPMessage: Equatable {
     default: throw .invalidRequest("params must be an object")
     }
     switch members["id"] {
-    case nil: self = .notification(method: method)
+    case nil: self = .notification(method: method, parameters: parameters)
     case .string?, .integer?:
       self = .request(MCPRequest(id: members["id"] ?? .null, method: method, parameters: parameters))
     default: throw .invalidRequest("id must be a string or a whole number")

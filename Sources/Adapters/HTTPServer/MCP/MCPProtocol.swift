@@ -44,4 +44,5 @@ extension HTTPField.Name {
   static let mcpProtocolVersion = Self("mcp-protocol-version")!
   static let mcpMethod = Self("mcp-method")!
   static let mcpName = Self("mcp-name")!
+  static let mcpSessionID = Self("mcp-session-id")!
 }

@@ -27,6 +27,9 @@ enum MCPTool: String, Sendable, CaseIterable {
     }
   }
 
+  /// Whether a call ends when its client leaves. One that writes comes to its end: nobody knows how far it had come.
+  var endsWithItsClient: Bool { self != .submitKnowledge }
+
   /// Whether a caller may use it.
   func isOpen(to caller: Principal) -> Bool {
     caller.role >= scope.role && (caller.apiKey.map { $0.scopes.contains(scope) } ?? true)

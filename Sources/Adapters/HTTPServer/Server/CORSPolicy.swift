@@ -53,14 +53,14 @@ struct CORSPolicy: Sendable {
     "Authorization", "Content-Type", "Content-Encoding", "Connect-Protocol-Version", "Connect-Timeout-Ms",
     "Connect-Content-Encoding", "Connect-Accept-Encoding", "X-Grpc-Web", "X-User-Agent", "Grpc-Timeout",
     "Grpc-Encoding", "Grpc-Accept-Encoding", "Last-Event-ID", "If-None-Match", "traceparent", "tracestate",
-    "x-request-id", "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name",
+    "x-request-id", "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", "Mcp-Session-Id",
   ].joined(separator: ", ")
 
   /// The fields of answers that a page may read besides those that it always may.
   private static let exposed = [
     "grpc-status", "grpc-message", "grpc-status-details-bin", "Grpc-Encoding", "Grpc-Accept-Encoding",
     "Connect-Content-Encoding", "Connect-Accept-Encoding", "Content-Encoding", "Accept-Encoding", "ETag",
-    "WWW-Authenticate", "Retry-After", "x-request-id",
+    "WWW-Authenticate", "Retry-After", "x-request-id", "Mcp-Session-Id",
   ].joined(separator: ", ")
 
   private func covers(_ path: String) -> Bool {

@@ -41,7 +41,8 @@ struct Responder: Sendable {
     defer { span.end() }
 
     let call = Call(
-      head: head, exchange: exchange, context: context, refusal: timeout.failure, headers: headers(for: head, context))
+      head: head, exchange: exchange, context: context, refusal: timeout.failure,
+      headers: headers(for: head, context), connection: channel)
     let outcome: CallOutcome
     if let binding = exchange.streamingBinding {
       if head.expectsContinue { try await response.writeInformationalHead(HTTPResponse(status: .continue)) }
@@ -72,6 +73,8 @@ struct Responder: Sendable {
     let refusal: ContractError?
     /// What every answer to it carries.
     let headers: HTTPFields
+    /// What it came on.
+    let connection: any Channel
   }
 
   private func headers(for head: RequestHead, _ context: CallContext) -> HTTPFields {
@@ -111,6 +114,10 @@ struct Responder: Sendable {
       let answer = await self.answer(call, &reader)
       return (answer, reader)
     }
+    // Who has closed the connection gets no answer.
+    guard call.connection.isActive else {
+      return CallOutcome(status: 499, code: answer.code, diagnosis: answer.diagnosis, endsConnection: true)
+    }
     // A client that still waits to send its body is not waited for.
     let isUsable: Bool
     if body.isAtEnd {
@@ -143,7 +150,7 @@ struct Responder: Sendable {
       return await openAI.answer(operation, values, call.head, &body, call.context)
     case .mcp:
       guard let mcp else { return HTTPRefusal.noSuchPath().answer }
-      return await mcp.answer(call.head, &body, call.context)
+      return await mcp.answer(call.head, &body, call.context, on: call.connection)
     case .unary(let binding, let wire):
       do {
         if let refusal = call.refusal { throw refusal }

@@ -12,29 +12,31 @@ struct WireWorld: Sendable {
   let replies = InMemoryReplyLog()
   let clock = MovableClock()
 
-  init(model: ScriptedModel = ScriptedModel(.reply(["From what I read ", "[1]."]))) {
+  init(
+    model: ScriptedModel = ScriptedModel(.reply(["From what I read ", "[1]."])), reranker: (any Reranker)? = nil
+  ) {
     self.model = model
     let count = Mutex<UInt64>(0)
     let ids = SharedCount(count)
     var settings = UseCaseSettings()
     settings.jobWatchInterval = .milliseconds(5)
-    useCases = UseCases(
-      World(
-        users: storage.users, sessions: storage.sessions, apiKeys: storage.apiKeys,
-        conversations: storage.conversations,
-        memories: storage.memories,
-        submissions: storage.submissions, documents: storage.documents, jobQueue: storage.jobQueue,
-        jobs: storage.jobs, collections: storage.collections, passages: storage.passages, replies: replies,
-        outbox: storage.outbox, usage: storage.usage, budgets: storage.budgets,
-        models: LanguageModelRegistry(models: [model], defaultName: model.name),
-        embedders: Embedders(wanted: "none", [:]),
-        embeddingModels: storage.embeddingModels,
-        counter: ApproximateTokenCounter(), extractor: OneParagraph(), fetcher: NoFetcher(),
-        sources: CollectionSources(
-          sites: NoFetcher(), links: OneParagraph(), repositories: NoFetcher(), reads: { _ in true }),
-        hasher: PlainHasher(),
-        secrets: RandomSecrets(), makeID: IDGenerator { ids.next() }, clock: WallClock { [clock] in clock.now }),
-      settings)
+    var world = World(
+      users: storage.users, sessions: storage.sessions, apiKeys: storage.apiKeys,
+      conversations: storage.conversations,
+      memories: storage.memories,
+      submissions: storage.submissions, documents: storage.documents, jobQueue: storage.jobQueue,
+      jobs: storage.jobs, collections: storage.collections, passages: storage.passages, replies: replies,
+      outbox: storage.outbox, usage: storage.usage, budgets: storage.budgets,
+      models: LanguageModelRegistry(models: [model], defaultName: model.name),
+      embedders: Embedders(wanted: "none", [:]),
+      embeddingModels: storage.embeddingModels,
+      counter: ApproximateTokenCounter(), extractor: OneParagraph(), fetcher: NoFetcher(),
+      sources: CollectionSources(
+        sites: NoFetcher(), links: OneParagraph(), repositories: NoFetcher(), reads: { _ in true }),
+      hasher: PlainHasher(),
+      secrets: RandomSecrets(), makeID: IDGenerator { ids.next() }, clock: WallClock { [clock] in clock.now })
+    world.reranker = reranker
+    useCases = UseCases(world, settings)
   }
 
   /// Works on queued jobs until none is due.
