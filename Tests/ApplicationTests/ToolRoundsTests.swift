@@ -153,13 +153,43 @@ struct ToolRoundsTests {
     #expect(log.toolResults.map(\.isError) == Array(repeating: true, count: 9))
     #expect(
       log.toolResults.map(\.summary) == [
-        "the shelf is empty", "it did not answer in time", "there is no tool none", "query is missing",
+        "the shelf is empty", "it did not answer in time",
+        "there is no tool none; there are: search_knowledge, read_document, test", "query is missing",
         "query has a value that is not accepted", "query must not be empty", "the arguments must be a JSON object",
         "reach must be a whole number from 1 to 4", "the arguments must have at most 8192 bytes",
       ])
     let shown = log.events.compactMap { if case .toolCall(_, _, let arguments) = $0 { arguments } else { nil } }
     #expect(shown[0] == "{}")
     #expect(shown[8].isEmpty)
+  }
+
+  @Test("a model that asks for a tool that there is not is told so, under a name that its provider takes back")
+  func unknownTools() async throws {
+    let made = String(repeating: "ü", count: 70)
+    let model = RoundsModel([
+      Round([], [("a", "functions.search knowledge", "{}"), ("b", made, "{}")]), Round(["Well."]),
+    ])
+    let world = Self.world(model)
+    let log = try await Self.ask(world, try await world.signUp("ada"))
+    #expect(log.text == "Well." && log.completed?.reason == .stop)
+    #expect(model.requests.map(\.takesUnknownTools) == [true, true])
+    let (asked, told) = (model.requests[1].messages.suffix(2).first, model.requests[1].messages.last)
+    let names = ["functions_search_knowledge", String(repeating: "_", count: 64)]
+    #expect(asked?.toolCalls.map(\.name) == names)
+    #expect(told?.toolResults.map(\.name) == names)
+    #expect(told?.toolResults[0].content.contains("there is no tool functions.search knowledge") == true)
+    #expect(log.toolResults.map(\.isError) == [true, true])
+    let shown = log.events.compactMap { if case .toolCall(_, let name, _) = $0 { name } else { nil } }
+    #expect(shown == ["functions.search knowledge", String(repeating: "ü", count: 64)])
+  }
+
+  @Test("a model that asks for such a tool again and again uses up its rounds")
+  func unknownToolsForEver() async throws {
+    let model = RoundsModel([Round([], [("a", "none", "{}")])])
+    let world = Self.world(model, rounds: 2)
+    let log = try await Self.ask(world, try await world.signUp("ada"))
+    #expect(model.requests.count == 3)
+    #expect(log.completed?.reason == .length)
   }
 
   @Test("a tool's text is bounded, and cannot end its quotation")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from support import QUICK, Account, check_quotations, running
@@ -123,6 +124,36 @@ def test_a_model_that_never_stops_asking_is_made_to_answer(binary: Path, tmp_pat
         assert [call.body.get("tool_choice") for call in remote.calls] == [None, None, "none"]
         assert [event.name for event in events].count("toolCall") == 2
         assert events[-1].data["finishReason"] == "length"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_model_that_asks_for_a_tool_that_there_is_not_is_told_so(
+    binary: Path, tmp_path: Path, dialect: str
+) -> None:
+    speak = DIALECTS[dialect]
+
+    def behave(answer: Answer) -> None:
+        speak(answer, *(("", [("call-1", "look.up", {})]) if len(remote.calls) == 1 else (REPLY, [])))
+
+    with Remote(behave) as remote, running(binary, tmp_path, config=config(remote, dialect)) as server:
+        ada = knowing(server.sign_up())
+        events = ask(ada)
+        result = next(event.data for event in events if event.name == "toolResult")
+        assert result["isError"] and "there is no tool look.up" in result["summary"]
+        assert events[-1].name == "completed" and events[-1].data["finishReason"] == "stop"
+        assert len(remote.calls) == 2
+        told = json.dumps(remote.calls[1].body)
+        assert "there is no tool look.up" in told and "look_up" in told
+        # A client's own tools are the client's: it gets no call that it does not know.
+        remote.calls.clear()
+        tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+        answer = httpx.post(
+            f"{server.url}/v1/chat/completions", headers={"Authorization": f"Bearer {ada.token}"}, timeout=30,
+            json={"model": "far", "messages": [{"role": "user", "content": "Look."}], "tools": [tool]})
+        # The first reply was broken before its first word, and the model was asked once more.
+        assert answer.status_code == 200 and len(remote.calls) == 2
+        message = answer.json()["choices"][0]["message"]
+        assert message["content"] == REPLY and "tool_calls" not in message
 
 
 def test_a_resumable_reply_shows_its_tools_again(binary: Path, tmp_path: Path) -> None:

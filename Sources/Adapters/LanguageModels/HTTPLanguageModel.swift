@@ -75,6 +75,7 @@ package final class HTTPLanguageModel: LanguageModel {
       firstToken: isWhole ? timeouts.whole : timeouts.firstToken, gap: timeouts.gap, whole: timeouts.whole)
     let stream = ReplyStream(
       name: name, wire: wire, offeredTools: Set(request.tools.map(\.name)),
+      takesUnknownTools: request.takesUnknownTools,
       maximumEventBytes: configuration.limits.eventBytes)
     let failure: ModelFailure
     do {

@@ -17,12 +17,17 @@ final class ReplyStream: Sendable {
   private let failure: ProviderFailure
   private let wire: any ProviderWire
   private let offeredTools: Set<String>
+  private let takesUnknownTools: Bool
   private let state: Mutex<State>
 
-  init(name: String, wire: any ProviderWire, offeredTools: Set<String>, maximumEventBytes: Int) {
+  init(
+    name: String, wire: any ProviderWire, offeredTools: Set<String>, takesUnknownTools: Bool = false,
+    maximumEventBytes: Int
+  ) {
     failure = ProviderFailure(name: name)
     self.wire = wire
     self.offeredTools = offeredTools
+    self.takesUnknownTools = takesUnknownTools
     state = Mutex(
       State(
         parser: ServerSentEventParser(maximumEventBytes: maximumEventBytes), progress: ReplyProgress(failure: failure)))
@@ -60,15 +65,18 @@ final class ReplyStream: Sendable {
 
   /// How the reply ended.
   ///
-  /// - Throws: `.broken` when it has not.
+  /// - Throws: `.broken` when it has not, and when it asks for a tool that was not offered and would not be answered.
   func end() throws(ModelFailure) -> ReplyEnd {
     let (progress, pending) = state.withLock { ($0.progress, $0.pending) }
     if let pending { throw pending }
     guard let reason = progress.finishReason else { throw failure.broken("broke off its reply") }
     // A call that the limit of tokens cut off is none.
     let calls = reason == .length ? [] : try progress.finishedToolCalls()
-    guard calls.allSatisfy({ offeredTools.contains($0.name) }) else {
+    guard calls.isEmpty || !offeredTools.isEmpty else {
       throw failure.broken("asked for a tool although it was given none")
+    }
+    guard takesUnknownTools || calls.allSatisfy({ offeredTools.contains($0.name) }) else {
+      throw failure.broken("asked for a tool that it was not offered")
     }
     // Proxies write zeros where they know nothing; who counts them gives the reply away.
     let usage = progress.usage.flatMap { $0.total == 0 && progress.hasText ? nil : $0 }

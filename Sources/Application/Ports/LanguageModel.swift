@@ -49,6 +49,9 @@ package struct ModelRequest: Hashable, Sendable {
   package var answering: AnsweringModel?
   /// Whether its reader wants the reply whole, and none of its parts before: a model may then answer at once.
   package var isWantedWhole = false
+  /// Whether a call of a tool that was not offered comes back like any other, since whoever asks tells the model that there
+  /// is none. Otherwise it breaks the reply. Where no tool was offered every call does.
+  package var takesUnknownTools = false
   /// For whom it is asked; `nil` where that is nobody's matter, and then no reply is kept for another.
   package let organizationID: OrganizationID?
 
@@ -106,7 +109,8 @@ package struct ReplyEnd: Hashable, Sendable {
   package let usage: TokenUsage?
   /// The spans that the model quotes, where it knows them: each narrows the source of its marker to a sentence.
   package let quotes: [Source]
-  /// The tools that the model asks for before it goes on, in its order; only ones that it was offered.
+  /// The tools that the model asks for before it goes on, in its order; only ones that it was offered,
+  /// unless the request takes others.
   package let toolCalls: [ModelToolCall]
   /// Whether no model was asked for this reader: the reply, and its usage, are those of another call.
   package let isCached: Bool

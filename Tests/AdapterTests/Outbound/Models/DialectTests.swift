@@ -202,6 +202,15 @@ struct DialectTests {
     #expect(String(decoding: try #require(seen.requests.first).body, as: UTF8.self).contains(#""name":"look""#))
     let (unasked, _) = try await recording.outcome(steps)
     #expect(unasked.failure == .broken("the model remote asked for a tool although it was given none"))
+    var other = ModelRequest(
+      messages: Provider.request.messages, question: "", sources: [], maximumTokens: nil,
+      tools: [ModelTool(name: "listen", description: "Listens.", parameters: #"{"type":"object"}"#)])
+    let (unknown, _) = try await recording.outcome(steps, other)
+    #expect(unknown.failure == .broken("the model remote asked for a tool that it was not offered"))
+    // Whoever answers such calls gets them.
+    other.takesUnknownTools = true
+    let (answered, _) = try await recording.outcome(steps, other)
+    #expect(try answered.result.get().toolCalls.map(\.name) == ["look"])
   }
 
   @Test("pictures and a tool's answer go out in the provider's own form", arguments: Recording.all)

@@ -47,7 +47,8 @@ struct RunTools: Sendable {
         result = await run(tool, call.arguments, use)
       }
     } else {
-      result = .failure(.invalid("there is no tool \(call.name.prefix(64))"))
+      let names = tools.map(\.definition.name).joined(separator: ", ")
+      result = .failure(.invalid("there is no tool \(call.name.prefix(64)); there are: \(names)"))
     }
     switch result {
     case .success(.passages(let hits)): return outcome(of: hits, knowing: use.sources, room: room)

@@ -26,7 +26,8 @@ struct ToolDialogue: Sendable {
     } else {
       messages.insert(ModelMessage(role: .system, content: Self.instructions), at: 0)
     }
-    let offer = request.with(messages: messages, tools: tools, sources: request.sources, options: request.options)
+    var offer = request.with(messages: messages, tools: tools, sources: request.sources, options: request.options)
+    offer.takesUnknownTools = true
     if model.unsupported(in: offer) == nil { self.request = offer }
   }
 
@@ -46,8 +47,8 @@ struct ToolDialogue: Sendable {
     if rounds == settings.maximumRounds { options.toolChoice = .never }
     request = request.with(
       messages: request.messages + [
-        ModelMessage(role: .assistant, content: text, toolCalls: calls),
-        ModelMessage(role: .user, content: "", toolResults: results),
+        ModelMessage(role: .assistant, content: text, toolCalls: calls.map(\.repeatable)),
+        ModelMessage(role: .user, content: "", toolResults: results.map(\.repeatable)),
       ], tools: request.tools, sources: sources, options: options)
   }
 
@@ -68,6 +69,32 @@ extension ModelRequest {
       messages: messages, question: question, sources: sources, maximumTokens: maximumTokens, tools: tools,
       options: options, isGrounded: isGrounded, prompt: prompt, organizationID: organizationID)
     request.answering = answering
+    request.takesUnknownTools = takesUnknownTools
     return request
+  }
+}
+
+extension ModelToolCall {
+  /// The call as every provider takes it back.
+  fileprivate var repeatable: ModelToolCall {
+    ModelToolCall(id: id, name: ModelTool.repeatable(name), arguments: arguments, signature: signature)
+  }
+}
+
+extension ModelToolResult {
+  /// The result as every provider takes it.
+  fileprivate var repeatable: ModelToolResult {
+    ModelToolResult(callID: callID, name: ModelTool.repeatable(name), content: content)
+  }
+}
+
+extension ModelTool {
+  /// A name that a model may have made up, in the form that providers demand of names: other characters become `_`.
+  fileprivate static func repeatable(_ name: String) -> String {
+    String(
+      name.prefix(64).map { character in
+        character.isASCII && (character.isLetter || character.isNumber || character == "_" || character == "-")
+          ? character : "_"
+      })
   }
 }

@@ -72,9 +72,10 @@ extension WriteReply {
     var left = left
     var results: [ModelToolResult] = []
     for (index, call) in calls.enumerated() {
-      // What is shown is stored as well: it is no longer than what would be run, and has no U+0000.
+      // What is shown is stored as well: it is no longer than what would be run, and has no U+0000. A model may ask for any
+      // name.
       let isShort = call.arguments.utf8.count <= tools.settings.maximumArgumentBytes
-      let (id, name) = (NullCharacter.dropped(from: call.id), NullCharacter.dropped(from: call.name))
+      let (id, name) = (NullCharacter.dropped(from: call.id), NullCharacter.dropped(from: String(call.name.prefix(64))))
       try await emit(
         .toolCall(id: id, name: name, arguments: isShort ? NullCharacter.dropped(from: call.arguments) : ""))
       let outcome: RunTools.Outcome
