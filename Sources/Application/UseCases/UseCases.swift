@@ -22,6 +22,8 @@ package struct UseCaseSettings: Sendable {
   package var similarity = FindSimilar.Settings()
   /// Limits of API keys.
   package var apiKeys = ManageAPIKeys.Settings()
+  /// For how long a caller is remembered who was looked up, in seconds; see ``RememberedCallers``.
+  package var callerLifetime = 1.0
   /// What calls may use and cost.
   package var metering = MeteredIntelligence.Settings()
   /// Times and sizes of settling what they used.
@@ -112,14 +114,18 @@ package struct GatewayUseCases: Sendable {
       users: world.users, hasher: world.hasher, firstIsAdmin: settings.firstAccountIsAdmin, makeID: makeID,
       clock: clock, open: open)
     signIn = SignIn(users: world.users, hasher: world.hasher, open: open)
-    resolveSession = ResolveSession(sessions: world.sessions, secrets: world.secrets, clock: clock)
+    let callers = RememberedCallers(lifetime: settings.callerLifetime)
+    resolveSession = ResolveSession(
+      sessions: world.sessions, callers: callers, secrets: world.secrets, clock: clock)
     apiKeyUses = APIKeyUses()
     resolveCaller = ResolveCaller(
-      session: resolveSession, keys: world.apiKeys, uses: apiKeyUses, secrets: world.secrets, clock: clock)
+      session: resolveSession, keys: world.apiKeys, callers: callers, uses: apiKeyUses, secrets: world.secrets,
+      clock: clock)
     apiKeys = ManageAPIKeys(
-      keys: world.apiKeys, secrets: world.secrets, settings: settings.apiKeys, makeID: makeID, clock: clock)
-    sessions = ManageSessions(sessions: world.sessions, clock: clock)
-    accounts = ManageAccounts(users: world.users, clock: clock)
+      keys: world.apiKeys, callers: callers, secrets: world.secrets, settings: settings.apiKeys, makeID: makeID,
+      clock: clock)
+    sessions = ManageSessions(sessions: world.sessions, callers: callers, clock: clock)
+    accounts = ManageAccounts(users: world.users, callers: callers, clock: clock)
     conversations = ManageConversations(conversations: world.conversations, makeID: makeID, clock: clock)
     memories = ManageMemories(memories: world.memories, makeID: makeID, clock: clock)
     submit = SubmitKnowledge(

@@ -152,6 +152,7 @@ struct Assembly: Sendable {
     settings.apiKeys.maximumPerUser = configuration.apiKeys.maximumPerUser
     settings.apiKeys.defaultLifetime = configuration.apiKeys.defaultLifetime / .seconds(1)
     settings.apiKeys.maximumLifetime = configuration.apiKeys.maximumLifetime / .seconds(1)
+    settings.callerLifetime = configuration.callerLifetime / .seconds(1)
     settings.metering = metering(configuration)
     settings.prices = PriceList(
       Dictionary(

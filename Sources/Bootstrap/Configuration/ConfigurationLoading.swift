@@ -49,6 +49,8 @@ extension ServerConfiguration {
     budgets = try BudgetSettings(&reader)
     passwords = try Passwords(&reader)
     apiKeys = try APIKeys(&reader)
+    callerLifetime = try reader.value(
+      "authentication.memory", .duration(.zero...(.seconds(60))), default: .seconds(1))
     embedding = try Embedding(&reader, inputs)
     similarity = try Similarity(&reader)
     ingestion = try Ingestion(&reader)

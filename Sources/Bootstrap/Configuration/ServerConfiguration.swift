@@ -63,6 +63,8 @@ package struct ServerConfiguration: Sendable {
   package let passwords: Passwords
   /// `apiKeys`.
   package let apiKeys: APIKeys
+  /// `authentication.memory`: for how long a caller is not looked up again.
+  package let callerLifetime: Duration
   /// `embedding`.
   package let embedding: Embedding
   /// `similarity`.

@@ -3,6 +3,7 @@ package import Domain
 /// Reads and deletes accounts, and changes roles.
 package struct ManageAccounts: Sendable {
   let users: any UserRepository
+  let callers: RememberedCallers
   let clock: WallClock
 
   /// The caller's account.
@@ -17,6 +18,7 @@ package struct ManageAccounts: Sendable {
     try await storing("account") { () async throws(StorageFailure) in
       try await users.delete(caller.userID, in: caller.organizationID, at: clock.now())
     }
+    callers.forget()
   }
 
   /// The tenant's accounts, newest first.
@@ -41,8 +43,10 @@ package struct ManageAccounts: Sendable {
       try await users.credentials(for: address)
     }
     guard account.user.organizationID == caller.organizationID else { throw .notFound("there is no such account") }
-    return try await storing("account") { () async throws(StorageFailure) in
+    let user = try await storing("account") { () async throws(StorageFailure) in
       try await users.setRole(role, of: account.user.id, in: caller.organizationID, at: clock.now())
     }
+    callers.forget()
+    return user
   }
 }

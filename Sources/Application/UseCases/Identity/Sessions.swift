@@ -3,26 +3,37 @@ package import Domain
 /// Finds who a token belongs to.
 package struct ResolveSession: Sendable {
   let sessions: any SessionRepository
+  let callers: RememberedCallers
   let secrets: any SecretGenerator
   let clock: WallClock
 
-  /// The principal of a token, in one query.
+  /// The principal of a token: remembered from a moment ago, or found in one query.
   ///
   /// - Throws: `.unauthenticated` for a token that is malformed, unknown, expired, or of a deleted account.
   package func callAsFunction(token: String) async throws(UseCaseFailure) -> Principal {
     guard let token = SessionToken(token) else { throw .unauthenticated("the session token is not valid") }
-    let session = try await storing("session") { () async throws(StorageFailure) in
-      try await sessions.session(for: secrets.hash(token.text.utf8), at: clock.now())
+    let (now, hash) = (clock.now(), secrets.hash(token.text.utf8))
+    let principal = try await callers.principal(of: hash, at: now) { () async throws(UseCaseFailure) in
+      let session = try await storing("session") { () async throws(StorageFailure) in
+        try await sessions.session(for: hash, at: now)
+      }
+      return session.map { session in
+        RememberedCallers.Found(
+          principal: Principal(
+            userID: session.userID, organizationID: session.organizationID, role: session.role,
+            sessionID: session.id),
+          expiresAt: session.expiresAt)
+      }
     }
-    guard let session else { throw .unauthenticated("the session has ended; sign in again") }
-    return Principal(
-      userID: session.userID, organizationID: session.organizationID, role: session.role, sessionID: session.id)
+    guard let principal else { throw .unauthenticated("the session has ended; sign in again") }
+    return principal
   }
 }
 
 /// Lists and ends the caller's sessions.
 package struct ManageSessions: Sendable {
   let sessions: any SessionRepository
+  let callers: RememberedCallers
   let clock: WallClock
 
   /// The caller's live sessions, newest first.
@@ -37,6 +48,7 @@ package struct ManageSessions: Sendable {
     try await storing("session") { () async throws(StorageFailure) in
       try await sessions.delete(id, of: caller.userID, in: caller.organizationID)
     }
+    callers.forget()
   }
 
   /// Ends the session the caller is using. Ending it twice is no error.
@@ -47,12 +59,15 @@ package struct ManageSessions: Sendable {
     } catch {
       throw UseCaseFailure(error, "session")
     }
+    callers.forget()
   }
 
   /// Ends all of the caller's sessions, this one included, and says how many.
   package func revokeAll(_ caller: Principal) async throws(UseCaseFailure) -> Int {
-    try await storing("session") { () async throws(StorageFailure) in
+    let count = try await storing("session") { () async throws(StorageFailure) in
       try await sessions.deleteAll(of: caller.userID, in: caller.organizationID)
     }
+    callers.forget()
+    return count
   }
 }
