@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import resource
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -72,3 +74,16 @@ def test_a_limit_is_held_at_its_edge(binary: Path, ada: Account, name: str, unav
     assert kept["state"] == "JOB_STATE_INDEXED", kept
     failed = ada.finished(ada.approve(ada.upload(file, beyond, "application/octet-stream", title=f"{name} beyond")))
     assert failed["state"] == "JOB_STATE_FAILED" and reason in failed["error"], failed
+
+
+def test_a_server_takes_as_many_open_files_as_it_may_have(binary: Path, tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1_024, before[1]), before[1]))
+    try:
+        with running(binary, tmp_path) as server:
+            assert server.process
+            limits = Path(f"/proc/{server.process.pid}/limits").read_text()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    [(soft, hard)] = re.findall(r"Max open files +(\d+) +(\d+)", limits)
+    assert soft == hard == str(before[1])

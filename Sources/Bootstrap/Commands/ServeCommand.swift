@@ -39,6 +39,7 @@ struct ServeCommand: AsyncParsableCommand {
     flags["intelligence.addresses"] = intelligence
     let configuration = try common.configuration(flags)
     try TLSFiles.check(configuration)
+    OpenFiles.raiseLimit()
     let started = Observability.start(configuration)
     let (logger, metrics) = (started.logger, started.metrics)
     let announcement = Announcement(configuration, logger, isJSON: common.json)

@@ -65,9 +65,10 @@ struct ComposedServer {
       onListening: announcement.grpc)
     return ComposedServer(
       services: [
+        MemoryTending(),
         UsageTending(
           settlements: assembly.useCases.intelligence.settlements, counters: assembly.storage.usageCounters,
-          clock: assembly.world.clock, logger: logger)
+          clock: assembly.world.clock, logger: logger),
       ]
         + background(assembly, logger) + [Wires([probes, side])], close: assembly.close)
   }
@@ -93,6 +94,7 @@ struct ComposedServer {
     _ logger: Logger
   ) -> [any Service] {
     [
+      MemoryTending(),
       SessionSweeper(sessions: storage.sessions, clock: clock, logger: logger),
       APIKeyTending(keys: storage.apiKeys, uses: useCases.apiKeyUses, clock: clock, logger: logger),
       EventRetention(
