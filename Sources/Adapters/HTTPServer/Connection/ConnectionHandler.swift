@@ -41,6 +41,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
   private var waitingBytes = 0
   private var hasHeldRead = false
   private var isStopping = false
+  /// The bytes that came behind what the parser has refused; they are read over, so that its sender comes to the answer.
+  private var refusedBytes = 0
   private var lastSeen = NIODeadline.now()
   private var idleTimer: Scheduled<Void>?
 
@@ -93,6 +95,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    if case .dataReceivedInErrorState(_, let bytes)? = error as? ByteToMessageDecoderError {
+      refusedBytes += bytes.readableBytes
+      if refusedBytes > limits.drainedBody { context.close(promise: nil) }
+      return
+    }
     guard error is HTTPParserError else {
       if isAttached { context.fireErrorCaught(error) }
       context.close(promise: nil)
