@@ -16,7 +16,7 @@ build: ## Build everything for debugging
 
 release: ## Build .build/release/opentier
 	@scripts/bootstrap
-	swift build --configuration release --product opentier $$(scripts/traits)
+	swift build --configuration release --product opentier $$(scripts/traits --release)
 
 test: ## Build and run all tests (ARGS go to pytest)
 	@scripts/bootstrap --tests
@@ -41,7 +41,7 @@ baseline: ## Take the contract in proto/ for the released one, which later chang
 	scripts/proto/baseline
 
 bench: release ## Measure (see Benchmarks/README.md)
-	swift build --configuration release --product embedder-benchmark $$(scripts/traits)
+	swift build --configuration release --product embedder-benchmark $$(scripts/traits --release)
 	Benchmarks/run --embedder .build/release/embedder-benchmark $(ARGS)
 
 clean: ## Remove what was built; the model's cache and data stay
