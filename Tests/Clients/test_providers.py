@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import ssl
 import stat
 import subprocess
 import threading
@@ -14,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pgbouncer import Authority
 from support import QUICK, Account, Server, clean_environment, running
 
 MARKER = "zanzibar-marker"
@@ -21,15 +24,26 @@ TEXT = ("Grüße ", "aus 😀 ", MARKER)
 
 
 class Remote:
-    """A provider on a free port: remembers its calls' paths and headers and answers as `behave` says."""
+    """A provider on a free port: remembers its calls' paths and headers and answers as `behave` says.
 
-    def __init__(self, behave: Callable[[Answer], None]) -> None:
+    With a folder it speaks TLS, with a certificate for `localhost` of an authority of its own.
+    """
+
+    def __init__(self, behave: Callable[[Answer], None], tls: Path | None = None) -> None:
         self.behave = behave
         self.calls: list[Answer] = []
+        self.connections = 0
         self.stopping = threading.Event()
         remote = self
 
         class Handler(BaseHTTPRequestHandler):
+            # HTTP/1.0 as long as nobody says otherwise: each answer ends with its connection.
+            protocol_version = "HTTP/1.1" if tls else "HTTP/1.0"
+
+            def setup(self) -> None:
+                remote.connections += 1
+                super().setup()
+
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 answer = Answer(self, body, remote.stopping)
@@ -44,8 +58,18 @@ class Remote:
             request_queue_size = 128
 
         self._server = Threads(("127.0.0.1", 0), Handler)
+        port = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{port}/v1"
+        if tls:
+            tls.mkdir()
+            self.authority = Authority(tls)
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls / "server.crt", tls / "server.key")
+            # The handshake is the handler's: one that a client gives up must not hold up the others.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False)
+            self.url = f"https://localhost:{port}/v1"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 
     def __enter__(self) -> Remote:
         return self
@@ -393,3 +417,49 @@ def test_what_no_model_can_be_stops_the_start(binary: Path, tmp_path: Path, sett
     shown = subprocess.run(
         [binary, "config", "show", "--config", path], capture_output=True, text=True, env=clean_environment())
     assert shown.returncode == 2 and message in shown.stderr, shown.stderr
+
+
+def answers_whole(answer: Answer) -> None:
+    """As `openai`, but with a length, so that the connection stays."""
+    events = [
+        *({"choices": [{"index": 0, "delta": {"content": text}}]} for text in TEXT),
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+    ]
+    body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events) + b"data: [DONE]\n\n"
+    answer.head(content_length=str(len(body)))
+    answer.send(body)
+
+
+def test_a_provider_is_asked_over_tls_on_a_connection_that_is_kept(binary: Path, tmp_path: Path) -> None:
+    with Remote(answers_whole, tls=tmp_path / "tls") as remote:
+        config = (
+            QUICK + f"egress: {{ ca: {remote.authority.certificate} }}\n"
+            + "models:\n  default: far\n" + model("far", remote, "openai"))
+        with running(binary, tmp_path, config=config) as server:
+            ada = server.sign_up()
+            for _ in range(3):
+                assert ask(ada, "far")[::2] == ("".join(TEXT), "completed")
+            assert [call.headers["authorization"] for call in remote.calls] == ["Bearer sk-secret"] * 3
+            # A loop of the server's each.
+            assert remote.connections < 3 or len(os.sched_getaffinity(0)) > 2
+            check_silence(server)
+
+
+@pytest.mark.parametrize("trusts", [True, False])
+def test_a_provider_whose_certificate_is_not_to_be_trusted_is_told_nothing(
+    binary: Path, tmp_path: Path, trusts: bool
+) -> None:
+    with Remote(answers_whole, tls=tmp_path / "tls") as remote:
+        # Either nobody knows who has signed it, or it is for another name than the one that was asked for.
+        authority = f"egress: {{ ca: {remote.authority.certificate} }}\n" if trusts else ""
+        if trusts:
+            remote.url = remote.url.replace("localhost", "127.0.0.1")
+        config = (
+            QUICK + authority + "models:\n  default: far\n"
+            + model("far", remote, "openai").replace(" }", ", attempts: 1 }"))
+        with running(binary, tmp_path, config=config) as server:
+            text, end, name = ask(server.sign_up(), "far")
+            assert (text, name) == ("", "failed")
+            assert end["code"] == "unavailable" and "certificate" in str(end["message"]), end
+            assert not remote.calls
+            check_silence(server)

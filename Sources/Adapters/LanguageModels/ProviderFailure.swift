@@ -2,6 +2,7 @@ import Application
 import AsyncHTTPClient
 import Domain
 import NIOHTTP1
+import NIOSSL
 
 /// What a provider's errors mean. The words are for users and hold nothing that the provider wrote but a short code,
 /// nor the address or the key.
@@ -63,7 +64,9 @@ struct ProviderFailure {
       case (.connectTimeout, _), (.tlsHandshakeTimeout, _), (.getConnectionFromPoolTimeout, _), (_, .connectTimeout):
         "cannot be reached in time"
       case (.remoteConnectionClosed, _), (_, .closed): "closed the connection without an answer"
-      default: "cannot be reached"
+      default:
+        error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError
+          ? "has no certificate that this server trusts, or speaks no TLS" : "cannot be reached"
       }
     return .unavailable("the provider of the model \(name) \(reason)")
   }
