@@ -44,6 +44,9 @@ enum StorageUnderTest: CaseIterable, CustomTestStringConvertible, Sendable {
         var configuration = try PostgresConfiguration(url: url)
         // Many tests run at once, and the server has 100 connections unless it was told otherwise.
         configuration.maximumConnections = 6
+        // A machine with much else to do is no failure.
+        configuration.connectTimeout = 30
+        configuration.checkoutTimeout = 30
         let storage = try await PostgresStorage(configuration: configuration)
         let result: Result<Void, any Error>
         do { result = .success(try await body(OpenStorage(storage))) } catch { result = .failure(error) }

@@ -90,6 +90,8 @@ func withTestedDatabase(
     try await PostgresTestServer.execute(applicationRole, at: url)
     var configuration = try PostgresConfiguration(url: url)
     configuration.minimumConnections = 0
+    // A machine with much else to do is no failure.
+    configuration.connectTimeout = 30
     configure(&configuration)
     let events = EventLog()
     let database = PostgresDatabase(configuration: configuration, diagnostics: events.add)

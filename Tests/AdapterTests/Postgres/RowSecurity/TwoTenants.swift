@@ -88,6 +88,9 @@ private func withTwoTenants(
     }
     var configuration = try PostgresConfiguration(url: applicationURL)
     configuration.maximumConnections = 1
+    // A machine with much else to do is no failure.
+    configuration.connectTimeout = 30
+    configuration.checkoutTimeout = 30
     let database = PostgresDatabase(configuration: configuration)
     let result: Result<Void, any Error>
     do {
