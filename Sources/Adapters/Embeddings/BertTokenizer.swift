@@ -6,7 +6,8 @@ package import Domain
 /// cleaning, CJK splitting, accent stripping and lower case; `BertPreTokenizer`; `WordPiece` with at most 100
 /// characters a word). As there, the texts `[CLS]`, `[SEP]`, `[PAD]`, `[UNK]` and `[MASK]` are special tokens
 /// wherever they stand.
-package struct BertTokenizer: TokenCounter {
+/// A class, so that who splits a text holds the tables by one reference.
+package final class BertTokenizer: TokenCounter {
   /// Words with more characters than this, after folding, become `[UNK]`.
   static let longestWord = 100
 

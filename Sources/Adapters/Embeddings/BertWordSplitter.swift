@@ -34,6 +34,12 @@ struct BertWordSplitter {
           position = next
           continue
         }
+        // Most of all text: kinds and folds of these need no table.
+        if let plain = Self.foldedLetter(bytes[position]) {
+          append(plain, position..<position + 1)
+          position += 1
+          continue
+        }
         let (scalar, next) = Self.scalar(in: bytes, at: position)
         guard take(scalar, position..<next, body) else { return }
         position = next
@@ -66,6 +72,15 @@ struct BertWordSplitter {
         }
       }
       return goesOn
+    }
+  }
+
+  /// An ASCII letter in lower case, or a digit; `nil` for anything else.
+  private static func foldedLetter(_ byte: UInt8) -> UInt32? {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(byte)
+    case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(byte | 0x20)
+    default: nil
     }
   }
 
