@@ -100,7 +100,7 @@ def token_of(port: int) -> str:
 
     account = {"email": "a@example.org", "password": "correct horse battery", "displayName": "A"}
     session = post("/api/v1/auth/signup", account)["session"]["token"]
-    return post("/api/v1/api-keys", {"name": "benchmark", "scopes": ["chat"]}, session)["token"]
+    return post("/api/v1/api-keys", {"name": "benchmark", "scopes": ["API_KEY_SCOPE_CHAT"]}, session)["secret"]
 
 
 def whole_answers(hop: Hop, connections: int, seconds: int) -> dict[str, float]:
@@ -158,12 +158,13 @@ def hops(binary: Path, folder: Path) -> Iterator[list[Hop]]:
     (folder / "opentier.yaml").write_text(f"""
 models:
   default: mock
-  mock: {{ provider: openai, baseURL: "http://127.0.0.1:{model}/v1", model: mock, concurrency: 20000, queue: 20000 }}
+  mock: {{ provider: openai, baseURL: "http://127.0.0.1:{model}/v1", model: mock, concurrency: 10000, queue: 10000 }}
 log: {{ level: warning }}
 quotas:
-  user: {{ requestsPerMinute: 100000000, burst: 1000000, concurrentStreams: 20000, tokensPerDay: 100000000000 }}
+  user: {{ requestsPerMinute: 1000000, burst: 1000000, concurrentStreams: 10000, tokensPerDay: 100000000000 }}
 """)
-    command = pinned(SERVED, [str(binary), "serve", "--port", "{port}", "--grpc-port", "0", "--data", str(folder / "data")])
+    # One event loop, as nginx has one worker.
+    command = pinned(SERVED, ["env", "NIO_SINGLETON_GROUP_LOOP_COUNT=1", str(binary), "serve", "--port", "{port}", "--grpc-port", "0", "--data", str(folder / "data")])
     # Tokens 20 ms apart, 64 of them, the first after 20 ms.
     upstream = pinned(OTHERS, [str(folder / "upstream"), str(model), "20000", "64", "20000"])
     nginx = pinned(SERVED, ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")])
