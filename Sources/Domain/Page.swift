@@ -34,7 +34,7 @@ package struct PageCursor: Hashable, Sendable {
 
   /// The opaque text form that clients pass back: base 36 of the time, `.`, the id without hyphens.
   package var token: String {
-    String(microseconds, radix: 36) + "." + id.uuidString.lowercased().filter { $0 != "-" }
+    String(microseconds, radix: 36) + "." + id.hexadecimal
   }
 
   /// Reads the text form; `nil` when it is none.

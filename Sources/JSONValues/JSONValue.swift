@@ -85,7 +85,7 @@ package enum JSONValue: Codable, Hashable, Sendable {
   }
 
   /// Writes the value as JSON: an encoder takes ten times as long, and every answer and every model's request is one.
-  private func write(to bytes: inout [UInt8]) throws {
+  func write(to bytes: inout [UInt8]) throws {
     switch self {
     case .null: bytes += "null".utf8
     case .bool(let value): bytes += (value ? "true" : "false").utf8

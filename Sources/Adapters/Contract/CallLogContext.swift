@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 package import ServiceContextModule
 
 // What log lines say of the request that they belong to, on every wire: a metadata provider finds these by their names.
@@ -9,12 +9,12 @@ extension ServiceContext {
   }
 
   private enum UserIDKey: ServiceContextKey {
-    typealias Value = String
+    typealias Value = UserID
     static var nameOverride: String? { "user_id" }
   }
 
   private enum OrganizationIDKey: ServiceContextKey {
-    typealias Value = String
+    typealias Value = OrganizationID
     static var nameOverride: String? { "organization_id" }
   }
 
@@ -25,13 +25,13 @@ extension ServiceContext {
   }
 
   /// The caller's id.
-  package var userID: String? {
+  package var userID: UserID? {
     get { self[UserIDKey.self] }
     set { self[UserIDKey.self] = newValue }
   }
 
   /// The id of the caller's organisation.
-  package var organizationID: String? {
+  package var organizationID: OrganizationID? {
     get { self[OrganizationIDKey.self] }
     set { self[OrganizationIDKey.self] = newValue }
   }
@@ -42,8 +42,8 @@ extension CallContext {
   package func withCallerInLogs<Value>(_ body: () async throws -> Value) async throws -> Value {
     var logContext = ServiceContext.current ?? .topLevel
     if let principal {
-      logContext.userID = principal.userID.description
-      logContext.organizationID = principal.organizationID.description
+      logContext.userID = principal.userID
+      logContext.organizationID = principal.organizationID
     }
     return try await ServiceContext.withValue(logContext) { try await body() }
   }

@@ -62,7 +62,7 @@ struct AnthropicWire: ProviderWire {
           ])
         })
     }
-    return Data(try JSONValue.object(body).text.utf8)
+    return try JSONValue.object(body).data
   }
 
   private func toolChoice(_ options: GenerationOptions) -> [String: JSONValue]? {

@@ -48,7 +48,7 @@ struct GeminiWire: ProviderWire {
       }
       body["tools"] = .array([.object(["functionDeclarations": .array(functions)])])
     }
-    return Data(try JSONValue.object(body).text.utf8)
+    return try JSONValue.object(body).data
   }
 
   private func generation(_ request: ModelRequest, temperature: Double?) throws -> [String: JSONValue] {

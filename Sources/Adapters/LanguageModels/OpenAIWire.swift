@@ -21,52 +21,91 @@ struct OpenAIWire: ProviderWire {
   func keyHeaders(_ key: ProviderKey) -> HTTPHeaders { ["authorization": "Bearer \(key.secret)"] }
 
   func body(_ request: ModelRequest, model: String, temperature: Double?) throws -> Data {
-    var messages: [JSONValue] = []
-    for message in request.messages {
-      messages += message.toolResults.map {
-        .object(["role": .string("tool"), "tool_call_id": .string($0.callID), "content": .string($0.content)])
+    let texts = request.messages.reduce(0) { $0 + $1.content.utf8.count }
+    var json = JSONWriter(capacity: 512 + texts + texts / 8)
+    try json.object { json in
+      json.name("model")
+      json.string(model)
+      if !answersWhole(request) {
+        json.name("stream")
+        json.bool(true)
+        json.name("stream_options")
+        json.object { json in
+          json.name("include_usage")
+          json.bool(true)
+        }
       }
-      let isResultAlone = !message.toolResults.isEmpty && message.content.isEmpty && message.images.isEmpty
-      if !isResultAlone { messages.append(.object(turn(message))) }
+      if let prompt = request.prompt {
+        json.name("prompt")
+        json.string(prompt.text)
+        if let suffix = prompt.suffix {
+          json.name("suffix")
+          json.string(suffix)
+        }
+      } else {
+        json.name("messages")
+        json.array { json in for message in request.messages { write(message, to: &json) } }
+      }
+      try write(request.options, temperature: temperature, maximumTokens: request.maximumTokens, to: &json)
+      if !request.tools.isEmpty {
+        json.name("tools")
+        try json.array { json in for tool in request.tools { try write(tool, to: &json) } }
+      }
     }
-    let options = request.options
-    var body: [String: JSONValue] = ["model": .string(model)]
-    if !answersWhole(request) {
-      body["stream"] = .bool(true)
-      body["stream_options"] = .object(["include_usage": .bool(true)])
+    return Data(json.bytes)
+  }
+
+  private func write(
+    _ options: GenerationOptions, temperature: Double?, maximumTokens: Int?, to json: inout JSONWriter
+  ) throws {
+    func number(_ name: StaticString, _ value: Double?) throws {
+      guard let value else { return }
+      json.name(name)
+      try json.value(.number(value))
     }
-    if let prompt = request.prompt {
-      body["prompt"] = .string(prompt.text)
-      if let suffix = prompt.suffix { body["suffix"] = .string(suffix) }
-    } else {
-      body["messages"] = .array(messages)
+    try number("temperature", options.temperature ?? temperature)
+    if let maximumTokens {
+      json.name(options.limitCountsReasoning ? "max_completion_tokens" : "max_tokens")
+      json.integer(maximumTokens)
     }
-    if let temperature = options.temperature ?? temperature { body["temperature"] = .number(temperature) }
-    if let maximum = request.maximumTokens {
-      body[options.limitCountsReasoning ? "max_completion_tokens" : "max_tokens"] = .integer(maximum)
+    try number("top_p", options.topP)
+    try number("frequency_penalty", options.frequencyPenalty)
+    try number("presence_penalty", options.presencePenalty)
+    if let effort = options.reasoningEffort {
+      json.name("reasoning_effort")
+      json.string(effort.rawValue)
     }
-    if let value = options.topP { body["top_p"] = .number(value) }
-    if let value = options.frequencyPenalty { body["frequency_penalty"] = .number(value) }
-    if let value = options.presencePenalty { body["presence_penalty"] = .number(value) }
-    if let effort = options.reasoningEffort { body["reasoning_effort"] = .string(effort.rawValue) }
-    if let seed = options.seed { body["seed"] = .integer(seed) }
-    if !options.stop.isEmpty { body["stop"] = .array(options.stop.map(JSONValue.string)) }
-    if let format = options.responseFormat { body["response_format"] = try responseFormat(format) }
-    if let choice = options.toolChoice { body["tool_choice"] = toolChoice(choice) }
-    if let allows = options.allowsParallelToolCalls { body["parallel_tool_calls"] = .bool(allows) }
-    if !request.tools.isEmpty {
-      body["tools"] = .array(
-        try request.tools.map {
-          .object([
-            "type": .string("function"),
-            "function": .object([
-              "name": .string($0.name), "description": .string($0.description),
-              "parameters": try JSONValue.parse($0.parameters),
-            ]),
-          ])
-        })
+    if let seed = options.seed {
+      json.name("seed")
+      json.integer(seed)
     }
-    return Data(try JSONValue.object(body).text.utf8)
+    if !options.stop.isEmpty {
+      json.name("stop")
+      json.array { json in for stop in options.stop { json.string(stop) } }
+    }
+    if let format = options.responseFormat {
+      json.name("response_format")
+      try json.value(responseFormat(format))
+    }
+    if let choice = options.toolChoice {
+      json.name("tool_choice")
+      try json.value(toolChoice(choice))
+    }
+    if let allows = options.allowsParallelToolCalls {
+      json.name("parallel_tool_calls")
+      json.bool(allows)
+    }
+  }
+
+  private func write(_ tool: ModelTool, to json: inout JSONWriter) throws {
+    try json.value(
+      .object([
+        "type": .string("function"),
+        "function": .object([
+          "name": .string(tool.name), "description": .string(tool.description),
+          "parameters": try JSONValue.parse(tool.parameters),
+        ]),
+      ]))
   }
 
   private func responseFormat(_ format: GenerationOptions.ResponseFormat) throws -> JSONValue {
@@ -91,29 +130,69 @@ struct OpenAIWire: ProviderWire {
     }
   }
 
-  private func turn(_ message: ModelMessage) -> [String: JSONValue] {
-    var turn: [String: JSONValue] = ["role": .string(message.role.rawValue), "content": .string(message.content)]
-    if !message.images.isEmpty {
-      let images = message.images.map { image in
-        JSONValue.object([
-          "type": .string("image_url"),
-          "image_url": .object([
-            "url": .string("data:\(image.mediaType);base64,\(Data(image.bytes).base64EncodedString())")
-          ]),
-        ])
+  /// Writes a turn: first what tools have answered, each as a message of its own.
+  private func write(_ message: ModelMessage, to json: inout JSONWriter) {
+    for result in message.toolResults {
+      json.object { json in
+        json.name("role")
+        json.string("tool")
+        json.name("tool_call_id")
+        json.string(result.callID)
+        json.name("content")
+        json.string(result.content)
       }
-      turn["content"] = .array([.object(["type": .string("text"), "text": .string(message.content)])] + images)
     }
-    if !message.toolCalls.isEmpty {
-      turn["tool_calls"] = .array(
-        message.toolCalls.map {
-          .object([
-            "id": .string($0.id), "type": .string("function"),
-            "function": .object(["name": .string($0.name), "arguments": .string($0.arguments)]),
-          ])
-        })
+    if !message.toolResults.isEmpty, message.content.isEmpty, message.images.isEmpty { return }
+    json.object { json in
+      json.name("role")
+      json.string(message.role.rawValue)
+      json.name("content")
+      if message.images.isEmpty {
+        json.string(message.content)
+      } else {
+        json.array { json in write(message.content, message.images, to: &json) }
+      }
+      if !message.toolCalls.isEmpty {
+        json.name("tool_calls")
+        json.array { json in for call in message.toolCalls { write(call, to: &json) } }
+      }
     }
-    return turn
+  }
+
+  private func write(_ text: String, _ images: [ModelImage], to json: inout JSONWriter) {
+    json.object { json in
+      json.name("type")
+      json.string("text")
+      json.name("text")
+      json.string(text)
+    }
+    for image in images {
+      json.object { json in
+        json.name("type")
+        json.string("image_url")
+        json.name("image_url")
+        json.object { json in
+          json.name("url")
+          json.string("data:\(image.mediaType);base64,\(Data(image.bytes).base64EncodedString())")
+        }
+      }
+    }
+  }
+
+  private func write(_ call: ModelToolCall, to json: inout JSONWriter) {
+    json.object { json in
+      json.name("id")
+      json.string(call.id)
+      json.name("type")
+      json.string("function")
+      json.name("function")
+      json.object { json in
+        json.name("name")
+        json.string(call.name)
+        json.name("arguments")
+        json.string(call.arguments)
+      }
+    }
   }
 
   func read(

@@ -128,7 +128,7 @@ struct BudgetsCommand: AsyncParsableCommand {
           let details = entry.details.sorted { $0.key < $1.key }.map { "\($0.key)=\(Listing.oneLine($0.value))" }
           terminal.line(
             "\(entry.occurredAt.formatted(.iso8601))  \(entry.action.rawValue)  "
-              + "\(entry.subjectID.uuidString.lowercased())  by \(entry.actorID)  \(details.joined(separator: "  "))")
+              + "\(entry.subjectID.lowercaseText)  by \(entry.actorID)  \(details.joined(separator: "  "))")
         }
       }
     }

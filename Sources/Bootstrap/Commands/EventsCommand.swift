@@ -95,7 +95,7 @@ extension DomainEvent {
     let attributes = attributes.sorted { $0.key < $1.key }.map { "\($0.key)=\(JSONText.quoted($0.value))" }
     let kind = kind.rawValue.padding(toLength: 19, withPad: " ", startingAt: 0)
     return
-      ([occurredAt.formatted(.iso8601), kind, subjectID.uuidString.lowercased()] + attributes).joined(separator: "  ")
+      ([occurredAt.formatted(.iso8601), kind, subjectID.lowercaseText] + attributes).joined(separator: "  ")
   }
 
   /// RFC 3339 with the milliseconds.

@@ -1,3 +1,4 @@
+import Domain
 import Foundation
 import PostgresStorage
 import Settings
@@ -11,7 +12,7 @@ enum ScratchDatabase {
     _ configuration: ServerConfiguration, _ body: (_ url: String) async throws -> Value
   ) async throws -> Value {
     let owner = try PostgresOpening.migrationURL(configuration)
-    let name = "opentier_scratch_\(UUID().uuidString.lowercased().filter { $0 != "-" })"
+    let name = "opentier_scratch_\(UUID().hexadecimal)"
     try await run("CREATE DATABASE \(raw: name) ENCODING 'UTF8' TEMPLATE template0", owner)
     let result: Result<Value, any Error>
     do { result = .success(try await body(replacingDatabase(of: owner, by: name))) } catch { result = .failure(error) }

@@ -17,12 +17,13 @@ package struct APIKeySecret: Hashable, Sendable {
 
   /// Takes a secret's text; `nil` unless it has exactly the form of one.
   package init?(_ text: some StringProtocol) {
-    guard text.hasPrefix(Self.marker) else { return nil }
+    let text = String(text)
+    guard text.utf8.starts(with: Self.marker.utf8) else { return nil }
     let random = text.utf8.dropFirst(Self.marker.utf8.count)
     guard random.count == Self.randomLength,
       random.allSatisfy({ (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) })
     else { return nil }
-    self.text = String(text)
+    self.text = text
   }
 
   /// Makes a new secret of a new token's randomness.

@@ -17,7 +17,7 @@ package struct Identifier<Entity>: Hashable, Sendable, Comparable, CustomStringC
   }
 
   /// The lower-case text form, 36 characters.
-  package var description: String { uuid.uuidString.lowercased() }
+  package var description: String { uuid.lowercaseText }
 
   /// Orders by the 16 bytes, which for version 7 is the order of creation to the millisecond.
   package static func < (left: Self, right: Self) -> Bool { left.uuid < right.uuid }

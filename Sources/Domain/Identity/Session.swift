@@ -10,11 +10,12 @@ package struct SessionToken: Hashable, Sendable {
 
   /// Takes a token's text; `nil` unless it is exactly 64 ASCII letters and digits.
   package init?(_ text: some StringProtocol) {
+    let text = String(text)
     let bytes = text.utf8
     guard bytes.count == Self.length,
       bytes.allSatisfy({ (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) })
     else { return nil }
-    self.text = String(text)
+    self.text = text
   }
 }
 

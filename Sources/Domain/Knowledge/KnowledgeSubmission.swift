@@ -7,7 +7,13 @@ package struct MediaType: Hashable, Sendable, CustomStringConvertible {
 
   /// Takes the part before any `;`, trimmed and in lower case.
   package init(_ raw: String) {
-    name = (raw.split(separator: ";", omittingEmptySubsequences: false).first ?? "").trimmingWhitespace().lowercased()
+    let isPlain = raw.utf8.allSatisfy { byte in
+      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "-")
+    }
+    name =
+      isPlain
+      ? raw
+      : (raw.split(separator: ";", omittingEmptySubsequences: false).first ?? "").trimmingWhitespace().lowercased()
   }
 
   /// `text/plain`.

@@ -150,7 +150,7 @@ struct OpenAITests {
       finishReason: .stop, usage: TokenUsage(promptTokens: 1, completionTokens: 1),
       citations: [Citation(source: source(1)), Citation(source: source(2))])
     let reply = WholeReply(text: "Ü😀 [1] and [1, 2] `[2]` [9]", sources: [source(1)], end: end)
-    let json = JSON(Array(try answer.whole(reply).data))
+    let json = JSON(try answer.whole(reply))
     let notes = json["choices"]?[0]?["message"]?["annotations"]?.items ?? []
     let places = notes.map { note in
       let citation = note["url_citation"]

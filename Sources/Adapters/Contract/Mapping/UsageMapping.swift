@@ -90,7 +90,7 @@ extension Opentier_V1_AuditEntry {
     id = entry.id.description
     actorID = entry.actorID.description
     action = entry.action.rawValue
-    subjectID = entry.subjectID.uuidString.lowercased()
+    subjectID = entry.subjectID.lowercaseText
     details.fields = entry.details.mapValues { Google_Protobuf_Value(stringValue: $0) }
     occurredAt = Google_Protobuf_Timestamp(entry.occurredAt)
   }

@@ -35,7 +35,7 @@ struct ConnectGet: UnaryWire {
   }
 
   func timeout() throws(ContractError) -> Duration? {
-    try CallTimeout.connect(request.head.headers[.connectTimeout])
+    try CallTimeout.connect(request.head[.connectTimeout])
   }
 
   func read(from body: inout BodyReader) async throws -> IncomingMessage {

@@ -22,7 +22,7 @@ struct ConnectStream: EnvelopedWire {
   init(head: RequestHead, format: MessageFormat, limit: Int) {
     self.format = format
     request = ProcedureRequest(
-      head, limit: limit, sent: head.headers[.connectContentEncoding], accepted: .connectAcceptEncoding)
+      head, limit: limit, sent: head[.connectContentEncoding], accepted: .connectAcceptEncoding)
   }
 
   private func messages() throws(ContractError) -> EnvelopedMessages {
@@ -33,7 +33,7 @@ struct ConnectStream: EnvelopedWire {
   private var mediaType: String { format == .json ? "application/connect+json" : "application/connect+proto" }
 
   func timeout() throws(ContractError) -> Duration? {
-    try CallTimeout.connect(request.head.headers[.connectTimeout])
+    try CallTimeout.connect(request.head[.connectTimeout])
   }
 
   func read(from body: inout BodyReader) async throws -> IncomingMessage {

@@ -15,11 +15,11 @@ struct ConnectUnary: UnaryWire {
   /// Reads the head of a request in a format.
   init(head: RequestHead, format: MessageFormat, limit: Int) {
     self.format = format
-    request = ProcedureRequest(head, limit: limit, sent: head.headers[.contentEncoding], accepted: .acceptEncoding)
+    request = ProcedureRequest(head, limit: limit, sent: head[.contentEncoding], accepted: .acceptEncoding)
   }
 
   func timeout() throws(ContractError) -> Duration? {
-    try CallTimeout.connect(request.head.headers[.connectTimeout])
+    try CallTimeout.connect(request.head[.connectTimeout])
   }
 
   func read(from body: inout BodyReader) async throws -> IncomingMessage {
@@ -65,7 +65,7 @@ struct ConnectUnary: UnaryWire {
 enum ConnectVersion {
   /// Refuses other versions than 1; who names none is welcome, so that curl need not.
   static func check(_ head: RequestHead) throws(ContractError) {
-    if let version = head.headers[.connectProtocolVersion], version != "1" {
+    if let version = head[.connectProtocolVersion], version != "1" {
       throw ContractError(.invalidArgument, "connect-protocol-version must be 1")
     }
   }

@@ -34,15 +34,22 @@ final class CompletionCalls: Sendable {
     for http: HTTPRequestHead, on context: ChannelHandlerContext, in handler: ConnectionHandler
   ) -> CompletionExchange? {
     guard http.method == .POST else { return nil }
-    let path = RequestHead.parts(of: http.uri).path
-    guard let operation = OpenAIOperation.allCases.first(where: { $0.isCompletion && $0.path == path }) else {
-      return nil
-    }
+    guard let (operation, path) = Self.operation(at: http.uri) else { return nil }
     guard let wire = try? context.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self) else {
       return nil
     }
     return CompletionExchange(
-      operation, RequestHead(http), http, calls: self, handler: handler, context: context, wire: wire)
+      operation, RequestHead(http, path: path), http, calls: self, handler: handler, context: context, wire: wire)
+  }
+
+  /// The completions, by their paths.
+  private static let operations = Dictionary(
+    uniqueKeysWithValues: OpenAIOperation.allCases.filter(\.isCompletion).map { ($0.path, $0) })
+
+  /// Which completion a target asks for, and the path where it is nothing but that.
+  private static func operation(at target: String) -> (OpenAIOperation, path: String?)? {
+    if let operation = operations[target] { return (operation, target) }
+    return operations[RequestHead.parts(of: target).path].map { ($0, nil) }
   }
 
   /// Answers a request.
@@ -87,16 +94,14 @@ final class CompletionCalls: Sendable {
     let head = exchange.head
     let context = CallContext(
       requestID: head.requestID(), bearerToken: head.bearerToken, remoteAddress: exchange.remoteAddress,
-      userAgent: head.headers[.userAgent])
+      userAgent: head[.userAgent])
     var trace = ServiceContext.topLevel
-    InstrumentationSystem.instrument.extract(head.headers, into: &trace, using: HeaderExtractor())
+    InstrumentationSystem.instrument.extract(head, into: &trace, using: HeaderExtractor())
     trace.requestID = context.requestID
     let template = exchange.operation.path
     let span = RequestSpan(head, template: template, in: &trace)
     defer { span.end() }
-    var headers = HTTPFields()
-    headers.addCommon(requestID: context.requestID, date: HTTPDate.now())
-    headers.add(cors.headers(for: head))
+    let headers = CompletionHeaders(requestID: context.requestID, cors: cors.headers(for: head))
     let call = CompletionCall(
       api: api, context: context, exchange: exchange, headers: headers,
       keepAliveInterval: configuration.keepAliveInterval)

@@ -178,21 +178,18 @@ final class CompletionExchange: @unchecked Sendable {
 
   /// The head of an answer, in bytes.
   ///
-  /// - Parameter length: of the body; `nil` for a stream.
-  func headBytes(_ status: Int, _ fields: HTTPFields, length: Int?) -> ByteBuffer {
+  /// - Parameters:
+  ///   - own: the header fields of this answer.
+  ///   - length: of the body, which is to be written behind it; `nil` for a stream.
+  func headBytes(_ status: Int, _ headers: CompletionHeaders, own: HTTPFields, length: Int?) -> ByteBuffer {
     var buffer = ByteBuffer()
-    buffer.reserveCapacity(1_024)
+    buffer.reserveCapacity(768 + (length ?? 256))
     buffer.writeStaticString("HTTP/1.1 ")
     buffer.writeString(String(status))
     buffer.writeStaticString(" ")
     buffer.writeString(HTTPResponseStatus(statusCode: status).reasonPhrase)
     buffer.writeStaticString("\r\n")
-    for field in fields {
-      buffer.writeString(field.name.canonicalName)
-      buffer.writeStaticString(": ")
-      buffer.writeString(field.value)
-      buffer.writeStaticString("\r\n")
-    }
+    headers.write(own, to: &buffer)
     if let length {
       buffer.writeStaticString("content-length: ")
       buffer.writeString(String(length))

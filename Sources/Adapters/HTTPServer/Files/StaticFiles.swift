@@ -33,7 +33,7 @@ struct StaticFiles {
       answer.headers[.eTag] = tag
       // The browser asks each time, and is told quickly that nothing has changed.
       answer.headers[.cacheControl] = "no-cache"
-      if let field = head.headers[.ifNoneMatch], EntityTag.matches(tag, in: field) {
+      if let field = head[.ifNoneMatch], EntityTag.matches(tag, in: field) {
         answer.status = .notModified
         answer.body = ByteBuffer()
       }

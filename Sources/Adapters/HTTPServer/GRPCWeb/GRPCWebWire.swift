@@ -32,7 +32,7 @@ struct GRPCWebWire: UnaryWire, EnvelopedWire {
   /// Reads the head of a request in a form.
   init(head: RequestHead, form: Form, limit: Int) {
     self.form = form
-    request = ProcedureRequest(head, limit: limit, sent: head.headers[.grpcEncoding], accepted: .grpcAcceptEncoding)
+    request = ProcedureRequest(head, limit: limit, sent: head[.grpcEncoding], accepted: .grpcAcceptEncoding)
   }
 
   /// A message that cannot be inflated is `internal` by gRPC's statuscodes.md.
@@ -50,7 +50,7 @@ struct GRPCWebWire: UnaryWire, EnvelopedWire {
     return form.isText && !accepted.contains { $0.hasPrefix(Self.prefix) }
   }
 
-  func timeout() throws(ContractError) -> Duration? { try CallTimeout.grpc(request.head.headers[.grpcTimeout]) }
+  func timeout() throws(ContractError) -> Duration? { try CallTimeout.grpc(request.head[.grpcTimeout]) }
 
   func read(from body: inout BodyReader) async throws -> IncomingMessage {
     try ContentType.refuseCompressedBody(request.head)

@@ -17,7 +17,7 @@ enum ContentType {
       throw HTTPRefusal.unsupportedMediaType("the body must be \(list)")
     }
     try checkCharset(head)
-    if let coding = head.headers[.contentEncoding], coding.lowercased() != "identity" {
+    if let coding = head[.contentEncoding], coding.lowercased() != "identity" {
       throw HTTPRefusal.unsupportedMediaType("the body must not be compressed")
     }
   }
@@ -26,7 +26,7 @@ enum ContentType {
   ///
   /// - Throws: an ``HTTPRefusal`` of 415.
   static func checkCharset(_ head: RequestHead) throws {
-    if let charset = head.headers[.contentType].flatMap({ parameter("charset", of: $0) }),
+    if let charset = head[.contentType].flatMap({ parameter("charset", of: $0) }),
       charset.lowercased() != "utf-8"
     {
       throw HTTPRefusal.unsupportedMediaType("the body must be in UTF-8")
@@ -37,7 +37,7 @@ enum ContentType {
   ///
   /// - Throws: `unimplemented`.
   static func refuseCompressedBody(_ head: RequestHead) throws(ContractError) {
-    if let coding = head.headers[.contentEncoding], coding.lowercased() != "identity" {
+    if let coding = head[.contentEncoding], coding.lowercased() != "identity" {
       throw ContractError(
         .unimplemented, "a body that is compressed as a whole cannot be read here: compress each message")
     }

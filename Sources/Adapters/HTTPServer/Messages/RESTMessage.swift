@@ -44,7 +44,7 @@ struct RESTMessage: UnaryWire {
 
   /// What `Last-Event-ID` says, where the path takes it; a client without a last event may send it empty.
   private var lastEventHeader: String? {
-    guard binding.extra == .lastEventID, let value = head.headers[.lastEventID], !value.isEmpty else { return nil }
+    guard binding.extra == .lastEventID, let value = head[.lastEventID], !value.isEmpty else { return nil }
     return value
   }
 
@@ -81,7 +81,7 @@ struct RESTMessage: UnaryWire {
       answer.headers[.eTag] = tag
       // A revision never changes, but who may read it does.
       answer.headers[.cacheControl] = "private, no-cache"
-      if head.headers[.ifNoneMatch].map({ EntityTag.matches(tag, in: $0) }) ?? false {
+      if head[.ifNoneMatch].map({ EntityTag.matches(tag, in: $0) }) ?? false {
         answer.status = .notModified
         answer.body = ByteBuffer()
       }

@@ -25,32 +25,64 @@ struct CompletionAnswer: Sendable {
   /// Makes answers to one request.
   init(_ kind: Kind, model: String, origin: String) {
     (self.kind, self.model, self.origin) = (kind, model, origin)
-    let random = UUID().uuidString.lowercased().filter { $0 != "-" }
-    id = (kind == .chat ? "chatcmpl-" : "cmpl-") + random
+    id = (kind == .chat ? "chatcmpl-" : "cmpl-") + UUID.random().hexadecimal
     created = Int(Date().timeIntervalSince1970)
   }
 
-  /// The whole answer.
-  func whole(_ reply: WholeReply) throws -> JSONValue {
-    let (text, end) = (reply.text, reply.end)
-    var choice: [String: JSONValue] = [
-      "index": .integer(0), "finish_reason": .string(reason(of: end)), "logprobs": .null,
-    ]
-    switch kind {
-    case .text: choice["text"] = .string(text)
-    case .chat:
-      var message: [String: JSONValue] = [
-        "role": .string("assistant"), "refusal": .null,
-        "content": text.isEmpty && !end.toolCalls.isEmpty ? .null : .string(text),
-        "annotations": .array(annotations(of: text, end.citations)),
-      ]
-      if !end.toolCalls.isEmpty { message["tool_calls"] = .array(end.toolCalls.map(Self.json)) }
-      choice["message"] = .object(message)
+  /// The whole answer, as JSON.
+  func whole(_ reply: WholeReply) throws -> [UInt8] {
+    var json = JSONWriter(capacity: 768 + reply.text.utf8.count)
+    try json.object { json in
+      json.name("id")
+      json.string(id)
+      json.name("object")
+      json.string(kind == .chat ? "chat.completion" : "text_completion")
+      json.name("created")
+      json.integer(created)
+      json.name("model")
+      json.string(model)
+      json.name("choices")
+      try json.array { json in try json.object { json in try write(reply, to: &json) } }
+      json.name("usage")
+      try json.value(Self.json(reply.end.usage))
+      if let grounds = try Self.grounds(reply) {
+        json.name("opentier")
+        try json.value(grounds)
+      }
     }
-    var answer = envelope(kind == .chat ? "chat.completion" : "text_completion", [.object(choice)])
-    answer["usage"] = Self.json(end.usage)
-    if let grounds = try Self.grounds(reply) { answer["opentier"] = grounds }
-    return .object(answer)
+    return json.bytes
+  }
+
+  /// Writes the members of the only choice.
+  private func write(_ reply: WholeReply, to json: inout JSONWriter) throws {
+    let (text, end) = (reply.text, reply.end)
+    json.name("index")
+    json.integer(0)
+    switch kind {
+    case .text:
+      json.name("text")
+      json.string(text)
+    case .chat:
+      json.name("message")
+      try json.object { json in
+        json.name("role")
+        json.string("assistant")
+        json.name("content")
+        json.string(orNull: text.isEmpty && !end.toolCalls.isEmpty ? nil : text)
+        json.name("refusal")
+        json.null()
+        json.name("annotations")
+        try json.value(.array(annotations(of: text, end.citations)))
+        if !end.toolCalls.isEmpty {
+          json.name("tool_calls")
+          try json.value(.array(end.toolCalls.map(Self.json)))
+        }
+      }
+    }
+    json.name("logprobs")
+    json.null()
+    json.name("finish_reason")
+    json.string(reason(of: end))
   }
 
   /// The first chunk, which says who speaks; completions have none.

@@ -18,8 +18,7 @@ struct CompletionCall {
   let api: OpenAIAPI
   let context: CallContext
   let exchange: CompletionExchange
-  /// What every answer carries.
-  let headers: HTTPFields
+  let headers: CompletionHeaders
   let keepAliveInterval: Duration
 
   /// Answers.
@@ -78,7 +77,7 @@ struct CompletionCall {
   private var origin: String {
     let head = exchange.head
     guard let host = head.authority else { return "" }
-    return (head.headers[.forwardedProto]?.lowercased() == "https" ? "https://" : "http://") + host
+    return (head[.forwardedProto]?.lowercased() == "https" ? "https://" : "http://") + host
   }
 
   /// Runs what takes long, so that the event loop can go on with other connections.
@@ -113,7 +112,7 @@ struct CompletionCall {
 
   private func whole(_ request: Completion) async throws {
     let reply = try await complete(request, keepsText: true) { _ in }
-    try await send(Answer(openAI: try request.answer.whole(reply)))
+    try await send(Answer(json: try request.answer.whole(reply)))
   }
 
   private func stream(_ request: Completion, _ stream: CompletionStream) async throws {
@@ -127,9 +126,8 @@ struct CompletionCall {
   }
 
   private func send(_ answer: Answer) async throws {
-    var headers = headers
-    for field in answer.headers { headers[field.name] = field.value }
-    var bytes = exchange.headBytes(answer.status.code, headers, length: answer.body.readableBytes)
+    var bytes = exchange.headBytes(
+      answer.status.code, headers, own: answer.headers, length: answer.body.readableBytes)
     bytes.writeImmutableBuffer(answer.body)
     try await exchange.send(bytes)
   }
@@ -152,20 +150,20 @@ struct CompletionCall {
 
 /// A stream of a completion's chunks. One task at a time sends.
 private final class CompletionStream: Sendable {
+  /// A proxy that collects the parts would keep them from the reader.
+  private static let ownHeaders: HTTPFields = [
+    .contentType: "text/event-stream", .cacheControl: "no-cache", .accelBuffering: "no",
+  ]
+
   private let exchange: CompletionExchange
-  private let headers: HTTPFields
+  private let headers: CompletionHeaders
   private let keepAliveInterval: Duration
   private let opened = Atomic<Bool>(false)
 
-  init(_ exchange: CompletionExchange, headers: HTTPFields, keepAliveInterval: Duration) {
+  init(_ exchange: CompletionExchange, headers: CompletionHeaders, keepAliveInterval: Duration) {
     self.exchange = exchange
-    self.keepAliveInterval = keepAliveInterval
-    var headers = headers
-    headers[.contentType] = "text/event-stream"
-    headers[.cacheControl] = "no-cache"
-    // A proxy that collects the parts would keep them from the reader.
-    headers[.accelBuffering] = "no"
     self.headers = headers
+    self.keepAliveInterval = keepAliveInterval
   }
 
   /// Whether the head has been sent.
@@ -210,7 +208,7 @@ private final class CompletionStream: Sendable {
       bytes = ByteBuffer()
       bytes.reserveCapacity(size)
     } else {
-      bytes = exchange.headBytes(200, headers, length: nil)
+      bytes = exchange.headBytes(200, headers, own: Self.ownHeaders, length: nil)
       if let opening { addEvent(opening, to: &bytes) }
       exchange.keepAlive(every: keepAliveInterval)
     }

@@ -2,6 +2,7 @@ import Contract
 import Domain
 import Logging
 import Metrics
+import Synchronization
 
 /// Writes a line and a measurement for each request: never a query, a header or a body.
 struct AccessLog: Sendable {
@@ -18,6 +19,9 @@ struct AccessLog: Sendable {
   }
 
   let logger: Logger
+  private let timers = RequestTimers()
+
+  init(logger: Logger) { self.logger = logger }
 
   /// A method as it is told; those that nobody knows are one, so that a client cannot make up labels.
   static func known(_ method: String) -> String {
@@ -30,10 +34,8 @@ struct AccessLog: Sendable {
   /// Tells of a request that has been answered.
   func record(_ entry: Entry) {
     let method = Self.known(entry.method)
-    Metrics.Timer(
-      label: "http_server_request_duration_seconds",
-      dimensions: [("method", method), ("route", entry.template), ("status", String(entry.status))]
-    ).recordNanoseconds(Int64(entry.duration / .nanoseconds(1)))
+    timers.timer(RequestTimers.Key(method: method, route: entry.template, status: entry.status))
+      .recordNanoseconds(Int64(entry.duration / .nanoseconds(1)))
 
     let isProbe = Self.isProbe(entry.template)
     let level: Logger.Level = entry.diagnosis != nil ? .error : isProbe ? .debug : .info
@@ -51,5 +53,28 @@ struct AccessLog: Sendable {
     if let code = entry.code { metadata["code"] = "\(code.rawValue)" }
     if let diagnosis = entry.diagnosis { metadata["error"] = "\(diagnosis)" }
     logger.log(level: level, "request", metadata: metadata)
+  }
+}
+
+/// The timers of requests, kept: to ask the registry for one takes longer than to use it. Routes and methods are known, so
+/// there are few.
+private final class RequestTimers: Sendable {
+  struct Key: Hashable {
+    let method: String
+    let route: String
+    let status: Int
+  }
+
+  private let timers = Mutex<[Key: Metrics.Timer]>([:])
+
+  func timer(_ key: Key) -> Metrics.Timer {
+    timers.withLock { timers in
+      if let timer = timers[key] { return timer }
+      let timer = Metrics.Timer(
+        label: "http_server_request_duration_seconds",
+        dimensions: [("method", key.method), ("route", key.route), ("status", String(key.status))])
+      timers[key] = timer
+      return timer
+    }
   }
 }

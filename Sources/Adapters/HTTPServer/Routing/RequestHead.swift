@@ -8,24 +8,50 @@ struct RequestHead: Sendable {
   let method: String
   let path: String
   let query: String
-  let headers: HTTPFields
   /// The server's host and port as the client names them.
   let authority: String?
+  private let fields: Fields
+
+  private enum Fields {
+    case typed(HTTPFields)
+    /// As the parser has them: a request of which few are looked at need not have all of them checked and copied.
+    case parsed(HTTPHeaders)
+  }
 
   /// Reads a head.
   init(_ request: HTTPRequest) {
     method = request.method.rawValue
-    headers = request.headerFields
+    fields = .typed(request.headerFields)
     authority = request.authority.flatMap { $0.isEmpty ? nil : $0 }
     (path, query) = Self.parts(of: request.path ?? "")
   }
 
   /// Reads a head as the parser has it.
-  init(_ head: HTTPRequestHead) {
+  ///
+  /// - Parameter path: of its target, where that has no query.
+  init(_ head: HTTPRequestHead, path: String? = nil) {
     method = head.method.rawValue
-    headers = HTTPFields(head.headers, splitCookie: false)
+    fields = .parsed(head.headers)
     authority = head.headers.first(name: "host").flatMap { $0.isEmpty ? nil : $0 }
-    (path, query) = Self.parts(of: head.uri)
+    (self.path, query) = path.map { ($0, "") } ?? Self.parts(of: head.uri)
+  }
+
+  /// The header fields.
+  var headers: HTTPFields {
+    switch fields {
+    case .typed(let fields): fields
+    case .parsed(let headers): HTTPFields(headers, splitCookie: false)
+    }
+  }
+
+  /// A header field; of one that came several times all values, with commas between them (RFC 9110 §5.3).
+  subscript(name: HTTPField.Name) -> String? {
+    switch fields {
+    case .typed(let fields): return fields[name]
+    case .parsed(let headers):
+      let values = headers[name.canonicalName]
+      return values.count > 1 ? values.joined(separator: ", ") : values.first
+    }
   }
 
   /// The path and the query of a target, which is a path or, through a proxy, a whole URL (RFC 9112 §3.2).
@@ -40,28 +66,32 @@ struct RequestHead: Sendable {
   }
 
   /// The declared length of the body; `nil` where it is sent in chunks.
-  var contentLength: Int? { headers[.contentLength].flatMap { Int($0) } }
+  var contentLength: Int? { self[.contentLength].flatMap { Int($0) } }
 
   /// Whether a body follows.
-  var hasBody: Bool { headers[.transferEncoding] != nil || (contentLength ?? 0) > 0 }
+  var hasBody: Bool { self[.transferEncoding] != nil || (contentLength ?? 0) > 0 }
 
   /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110 §10.1.1).
-  var expectsContinue: Bool { headers[.expect]?.lowercased() == "100-continue" }
+  var expectsContinue: Bool { self[.expect]?.lowercased() == "100-continue" }
 
   /// The media type of the body in lower case, without parameters.
-  var mediaType: String? { headers[.contentType].map(Self.mediaType) }
+  var mediaType: String? { self[.contentType].map(Self.mediaType) }
 
   /// The part of a media type before its parameters, in lower case.
   static func mediaType(_ value: String) -> String {
-    (value.split(separator: ";", omittingEmptySubsequences: false).first ?? "")
+    let isPlain = value.utf8.allSatisfy { byte in
+      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "-")
+    }
+    if isPlain { return value }
+    return (value.split(separator: ";", omittingEmptySubsequences: false).first ?? "")
       .filter { $0 != " " && $0 != "\t" }.lowercased()
   }
 
   /// The token of `Authorization: Bearer`.
-  var bearerToken: String? { CallMetadata.bearerToken(authorization: headers[.authorization]) }
+  var bearerToken: String? { CallMetadata.bearerToken(authorization: self[.authorization]) }
 
   /// The request's id: the client's own, or a new one.
-  func requestID() -> String { CallMetadata.requestID(headers[.requestID]) }
+  func requestID() -> String { CallMetadata.requestID(self[.requestID]) }
 
   /// Whether the client takes a media type: by name, by `*/*`, by its main type, or by saying nothing. A type with
   /// `q=0` is not taken (RFC 9110 §12.5.1).

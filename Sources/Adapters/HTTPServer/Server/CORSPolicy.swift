@@ -23,7 +23,7 @@ struct CORSPolicy: Sendable {
     guard !origins.isEmpty, covers(head.path) else { return headers }
     // Caches must not give one origin what was made for another, nor to a page what was made for curl.
     headers[.vary] = "Origin"
-    guard let origin = head.headers[.origin], isOpen || origins.contains(origin) else { return headers }
+    guard let origin = head[.origin], isOpen || origins.contains(origin) else { return headers }
     headers[.accessControlAllowOrigin] = isOpen ? "*" : origin
     if !isOpen { headers[.accessControlAllowCredentials] = "true" }
     headers[.accessControlExposeHeaders] = Self.exposed
@@ -34,7 +34,7 @@ struct CORSPolicy: Sendable {
   /// The answer to a browser that asks whether it may call; `nil` for a request that is no such question, or comes from
   /// an origin that may not: it is answered as if there were no CORS, which browsers take for no.
   func preflight(_ head: RequestHead) -> Answer? {
-    guard head.method == "OPTIONS", head.headers[.accessControlRequestMethod] != nil else { return nil }
+    guard head.method == "OPTIONS", head[.accessControlRequestMethod] != nil else { return nil }
     let headers = headers(for: head)
     guard headers[.accessControlAllowOrigin] != nil else { return nil }
     var answer = Answer(empty: .noContent)

@@ -32,10 +32,10 @@ struct Responder: Sendable {
     let timeout = Result { () throws(ContractError) in try exchange.wire?.timeout() }
     let context = CallContext(
       requestID: head.requestID(), bearerToken: head.bearerToken,
-      remoteAddress: channel.remoteAddress?.ipAddress, userAgent: head.headers[.userAgent],
+      remoteAddress: channel.remoteAddress?.ipAddress, userAgent: head[.userAgent],
       deadline: (try? timeout.get()).flatMap { $0 }.map { start + $0 })
     var trace = ServiceContext.topLevel
-    InstrumentationSystem.instrument.extract(head.headers, into: &trace, using: HeaderExtractor())
+    InstrumentationSystem.instrument.extract(head, into: &trace, using: HeaderExtractor())
     trace.requestID = context.requestID
     let span = RequestSpan(head, template: match.template, in: &trace)
     defer { span.end() }
@@ -205,7 +205,7 @@ extension Result {
 
 /// Gives the tracer the request's header fields.
 struct HeaderExtractor: Extractor {
-  func extract(key: String, from carrier: HTTPFields) -> String? {
+  func extract(key: String, from carrier: RequestHead) -> String? {
     HTTPField.Name(key).flatMap { carrier[$0] }
   }
 }

@@ -31,7 +31,7 @@ struct SubmissionUpload {
   func read(
     from body: inout BodyReader, head: RequestHead
   ) async throws -> Opentier_V1_CreateSubmissionRequest {
-    let boundary = ContentType.parameter("boundary", of: head.headers[.contentType] ?? "") ?? ""
+    let boundary = ContentType.parameter("boundary", of: head[.contentType] ?? "") ?? ""
     guard var parser = MultipartParser(boundary: boundary) else {
       throw ContractError(.invalidArgument, "multipart/form-data needs a boundary of 1 to 70 characters")
     }

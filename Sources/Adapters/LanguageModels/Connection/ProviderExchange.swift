@@ -15,7 +15,8 @@ final class ProviderExchange: Sendable {
     var failure: (any Error)?
     var holdsRead = false
     var connection: ProviderConnection?
-    var waiter: CheckedContinuation<Void, Never>?
+    /// Not a checked one, which would be made for each part of each reply: ``wake(_:)`` alone takes and resumes it.
+    var waiter: UnsafeContinuation<Void, Never>?
     var waitsForHead = false
 
     /// Whether there is something for the reader.
@@ -79,7 +80,7 @@ final class ProviderExchange: Sendable {
   }
 
   private func wait(forHead: Bool) async {
-    await withCheckedContinuation { continuation in
+    await withUnsafeContinuation { continuation in
       let goesOn = flow.withLock { flow in
         flow.waitsForHead = forHead
         if flow.isDue { return true }
@@ -152,7 +153,7 @@ final class ProviderExchange: Sendable {
   private func wake(_ change: (inout Flow) -> Void) {
     let waiter = flow.withLock { flow in
       change(&flow)
-      guard flow.isDue else { return CheckedContinuation<Void, Never>?.none }
+      guard flow.isDue else { return UnsafeContinuation<Void, Never>?.none }
       defer { flow.waiter = nil }
       return flow.waiter
     }

@@ -3,8 +3,9 @@ package import ServiceContextModule
 
 /// Takes what belongs to every line of a request from the current `ServiceContext`.
 ///
-/// Adapters do not know this target. They declare a `ServiceContextKey` of their own whose `Value` is `String` and
-/// whose `nameOverride` is one of ``names``, and set it: the name is what connects them.
+/// Adapters do not know this target. They declare a `ServiceContextKey` of their own whose `Value` has a description and
+/// whose `nameOverride` is one of ``names``, and set it: the name is what connects them. The text is made where a line is
+/// written, which is not for every request.
 package enum ContextMetadata {
   /// The names of the context keys whose values go into each line.
   package static let names: Set<String> = ["request_id", "user_id", "organization_id"]
@@ -18,7 +19,8 @@ package enum ContextMetadata {
   package static func metadata(of context: ServiceContext) -> Logger.Metadata {
     var metadata: Logger.Metadata = [:]
     context.forEach { key, value in
-      if let text = value as? String, names.contains(key.name) { metadata[key.name] = .string(text) }
+      guard names.contains(key.name), let value = value as? any CustomStringConvertible else { return }
+      metadata[key.name] = .string(value.description)
     }
     if let trace = context.traceContext {
       metadata["trace_id"] = .stringConvertible(trace.traceID)

@@ -1,0 +1,39 @@
+package import FoundationEssentials
+
+extension UUID {
+  private static let digits = Array("0123456789abcdef".utf8)
+
+  /// The lower-case hyphenated text of RFC 9562, 36 characters.
+  package var lowercaseText: String { text(hasHyphens: true) }
+
+  /// The 32 hexadecimal digits in lower case.
+  package var hexadecimal: String { text(hasHyphens: false) }
+
+  private func text(hasHyphens: Bool) -> String {
+    withUnsafeBytes(of: uuid) { bytes in
+      String(unsafeUninitializedCapacity: hasHyphens ? 36 : 32) { text in
+        var end = 0
+        for (place, byte) in bytes.enumerated() {
+          if hasHyphens, place == 4 || place == 6 || place == 8 || place == 10 {
+            text[end] = UInt8(ascii: "-")
+            end += 1
+          }
+          text[end] = Self.digits[Int(byte >> 4)]
+          text[end + 1] = Self.digits[Int(byte & 15)]
+          end += 2
+        }
+        return end
+      }
+    }
+  }
+}
+
+extension UUID {
+  /// A new one of version 4 (RFC 9562 §5.4), from the system's secure random source. `UUID()` opens a file for each.
+  package static func random() -> UUID {
+    var random = SystemRandomNumberGenerator()
+    let (high, low) = (random.next() as UInt64, random.next() as UInt64)
+    let words = ((high & ~0xF000 | 0x4000).bigEndian, (low & ~(0xC0 << 56) | 0x80 << 56).bigEndian)
+    return withUnsafeBytes(of: words) { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
+  }
+}
