@@ -33,6 +33,18 @@ from processes import TICKS, BenchmarkError, free_port, serving  # noqa: E402
 SERVED, OTHERS = 0, 1
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How the model speaks."""
+
+    gap_ms: int
+    tokens: int
+
+
+# The rig's own, and one at which thousands of streams do not yet saturate a processor.
+QUICK, SLOW = Pace(20, 64), Pace(400, 32)
+
+
 @dataclass
 class Hop:
     """Something between the client and the model."""
@@ -121,7 +133,7 @@ def whole_answers(hop: Hop, connections: int, seconds: int) -> dict[str, float]:
     }
 
 
-def streams(hop: Hop, folder: Path, count: int, seconds: int, ramp: int) -> dict[str, float]:
+def streams(hop: Hop, folder: Path, pace: Pace, count: int, seconds: int, ramp: int) -> dict[str, float]:
     """Streams, all open at once, each followed by the next on its connection."""
     before = hop.resident_kilobytes
     done = subprocess.run(
@@ -138,7 +150,7 @@ def streams(hop: Hop, folder: Path, count: int, seconds: int, ramp: int) -> dict
 
     ended, tokens = number(r"streams=(\d+)"), number(r" tokens=(\d+)")
     return {
-        "streams": ended, "tokens": tokens, "lost": ended * 64 - tokens, "errors": number(r"errs=(\d+)"),
+        "streams": ended, "tokens": tokens, "lost": ended * pace.tokens - tokens, "errors": number(r"errs=(\d+)"),
         "coalesced_percent": number(r"coalesced=([\d.]+)"), "cpu_us": number(r"cpu/token=([\d.]+)"),
         "first_p50_ms": number(r"TTFT.*?p50=([\d.]+)"), "first_p99_ms": number(r"TTFT.*?p99=([\d.]+)"),
         "transit_p50_ms": number(r"transit.*?p50=([\d.]+)"), "transit_p99_ms": number(r"transit.*?p99=([\d.]+)"),
@@ -147,7 +159,7 @@ def streams(hop: Hop, folder: Path, count: int, seconds: int, ramp: int) -> dict
 
 
 @contextlib.contextmanager
-def hops(binary: Path, folder: Path) -> Iterator[list[Hop]]:
+def hops(binary: Path, folder: Path, pace: Pace) -> Iterator[list[Hop]]:
     """nginx and this server, before the same model."""
     model, proxy = free_port(), free_port()
     for name in ("body", "proxy", "f", "u", "s"):
@@ -165,8 +177,9 @@ quotas:
 """)
     # One event loop, as nginx has one worker.
     command = pinned(SERVED, ["env", "NIO_SINGLETON_GROUP_LOOP_COUNT=1", str(binary), "serve", "--port", "{port}", "--grpc-port", "0", "--data", str(folder / "data")])
-    # Tokens 20 ms apart, 64 of them, the first after 20 ms.
-    upstream = pinned(OTHERS, [str(folder / "upstream"), str(model), "20000", "64", "20000"])
+    # The first token after 20 ms.
+    upstream = pinned(
+        OTHERS, [str(folder / "upstream"), str(model), str(pace.gap_ms * 1_000), str(pace.tokens), "20000"])
     nginx = pinned(SERVED, ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")])
     with running(upstream, model, folder), running(nginx, proxy, folder) as master, serving(
             command, folder, folder / "server.log", waits_for_model=False) as server:
@@ -175,20 +188,22 @@ quotas:
         yield [Hop("nginx", proxy, worker), Hop("opentier", server.port, server.process.pid, token_of(server.port))]
 
 
-def measured(options: argparse.Namespace, folder: Path) -> list[Hop]:
+def measured(options: argparse.Namespace, folder: Path, pace: Pace) -> list[Hop]:
     """One round: both, taking turns."""
-    with hops(options.binary.resolve(), folder) as both:
+    connections, counts = (options.connections, options.streams) if pace is QUICK else ([], options.slow_streams)
+    with hops(options.binary.resolve(), folder, pace) as both:
         for hop in both:
             # Not counted: what is made at first use is made.
             whole_answers(hop, 8, 1)
-            streams(hop, folder, 50, 2, 200)
-        for connections in options.connections:
+            streams(hop, folder, pace, 50, 2, 200)
+            hop.figures["idle_kilobytes"] = hop.resident_kilobytes
+        for count in connections:
             for hop in both:
-                hop.figures[f"whole c={connections}"] = whole_answers(hop, connections, options.seconds)
-        for count in options.streams:
+                hop.figures[f"whole c={count}"] = whole_answers(hop, count, options.seconds)
+        for count in counts:
             for hop in both:
-                hop.figures[f"streams n={count}"] = streams(
-                    hop, folder, count, options.seconds, max(500, count * options.ramp // 1_000))
+                hop.figures[f"streams n={count}, {pace.gap_ms} ms"] = streams(
+                    hop, folder, pace, count, options.seconds, max(500, count * options.ramp // 1_000))
         time.sleep(options.rest)
         for hop in both:
             hop.figures["after_kilobytes"] = hop.resident_kilobytes
@@ -201,7 +216,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=8, help="how long each load lasts (default 8)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds (default 3)")
     parser.add_argument("--connections", type=int, nargs="*", default=[1, 32], help="of whole answers (default 1 32)")
-    parser.add_argument("--streams", type=int, nargs="*", default=[100, 500], help="open at once (default 100 500)")
+    parser.add_argument(
+        "--streams", type=int, nargs="*", default=[100, 300, 500], help="open at once, tokens 20 ms apart (default 100 300 500)")
+    parser.add_argument(
+        "--slow-streams", type=int, nargs="*", default=[5_000], help="the same, tokens 400 ms apart (default 5000)")
     parser.add_argument("--ramp", type=int, default=2_000, help="ms over which 1,000 streams begin (default 2000)")
     parser.add_argument("--rest", type=int, default=65, help="seconds before memory is read again (default 65)")
     parser.add_argument("--output", type=Path, help="where the rounds go, as JSON lines")
@@ -211,11 +229,12 @@ def main() -> None:
             sys.exit(f"{tool} is missing: apt-get install nginx-light wrk gcc procps")
     about = machine.description(ROOT, options.binary)
     print(json.dumps(about | {"load": os.getloadavg()[0]}))
-    for _ in range(options.rounds):
+    paces = ([QUICK] if options.connections or options.streams else []) + ([SLOW] if options.slow_streams else [])
+    for pace in paces * options.rounds:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             built(folder)
-            for hop in measured(options, folder):
+            for hop in measured(options, folder, pace):
                 line = json.dumps({"hop": hop.name, "load": os.getloadavg()[0]} | hop.figures)
                 print(line, flush=True)
                 if options.output:

@@ -35,6 +35,10 @@ QUICK = "passwords: { cost: 4 }\n"
 FINISHED = ("JOB_STATE_INDEXED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED")
 
 
+# What another process ends, a session or a key, is noticed when a caller's second of being remembered is over.
+UNTIL_FORGOTTEN = 1.1
+
+
 def clean_environment(**more: str) -> dict[str, str]:
     """The environment without the caller's settings of OpenTier."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OPENTIER_")}

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from postgres import Database
-from support import Account, Server, error_of, running
+from support import UNTIL_FORGOTTEN, Account, Server, error_of, running
 
 USES_ARE_WRITTEN_SECONDS = 15
 
@@ -120,4 +120,6 @@ def test_keys_in_production_are_shared_by_replicas(
     assert bob.call("GET", "/api-keys").get("apiKeys", []) == []
     bob.call("DELETE", f"/api-keys/{listed[0]['id']}", 404)
     ada.call("DELETE", f"/api-keys/{listed[0]['id']}")
+    assert set(statuses(first, key).values()) == {401}
+    time.sleep(UNTIL_FORGOTTEN)
     assert set(statuses(second, key).values()) == {401}

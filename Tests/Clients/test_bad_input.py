@@ -13,7 +13,9 @@ from typing import Any, NoReturn
 import httpx
 import pytest
 
-from support import Account, Call, Provider, Server, chunk, error_of, raw_answers, reads_html, running, says, send_raw
+from support import (
+    UNTIL_FORGOTTEN, Account, Call, Provider, Server, chunk, error_of, raw_answers, reads_html, running, says, send_raw,
+)
 
 NOBODY = "00000000-0000-7000-8000-000000000000"
 JSON = {"Content-Type": "application/json"}
@@ -288,8 +290,7 @@ def test_an_expired_session_is_refused(server: Server, ada: Account) -> None:
     digest = hashlib.sha256(late.token.encode()).digest()
     now = int(time.time() * 1_000_000)
     assert server.write("UPDATE sessions SET expires_at = ? WHERE token_hash = ?", now - 1, digest) == 1
-    # A caller is remembered for a second, whatever another process does.
-    time.sleep(1.1)
+    time.sleep(UNTIL_FORGOTTEN)
     before = server.counts()
     late.call("GET", "/auth/me", status=401)
     late.call("POST", "/conversations", status=401, json={})

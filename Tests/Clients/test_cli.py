@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import httpx
 import pytest
 
-from support import PASSWORD, QUICK, Provider, Server, clean_environment, reads_html, running, says
+from support import PASSWORD, QUICK, UNTIL_FORGOTTEN, Provider, Server, clean_environment, reads_html, running, says
 
 COMMANDS = [
     (), ("serve",), ("ingest",), ("search",), ("ask",), ("users",), ("users", "list"), ("users", "grant"),
@@ -435,6 +435,7 @@ def test_keys_are_made_listed_and_revoked(shell: Shell) -> None:
         with httpx.Client(base_url=f"{server.url}/api/v1", headers={"Authorization": f"Bearer {secret}"}) as client:
             assert client.post("/search", json={"query": "x"}).status_code == 200
             shell("keys", "revoke", key["id"], "ada@example.org")
+            time.sleep(UNTIL_FORGOTTEN)
             assert client.post("/search", json={"query": "x"}).status_code == 401
         assert shell.json("keys", "list", "ada@example.org") == []
         short = shell("keys", "create", "short", "ada@example.org", "--days", "1").stdout.strip()

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from postgres import PRODUCTION, Database, administrator, command, grant, production
-from support import Account, Server, check_quotations, error_of
+from support import UNTIL_FORGOTTEN, Account, Server, check_quotations, error_of
 
 TEXT = (
     "# Gletscher 🏔️\n\nDer Gletscher fließt bergab — auch wenn es niemand sieht.\n\n"
@@ -51,6 +51,7 @@ def test_the_main_job_goes_over_three_replicas(
     assert newcomer.user["role"] == "USER_ROLE_USER"
     newcomer.at(b).call("POST", "/submissions", status=403, json={"title": "No", "text": "Not yet."})
     grant(a, "ada@example.org")
+    time.sleep(UNTIL_FORGOTTEN)
     newcomer.at(c).call("GET", "/auth/me", status=401)
     ada = b.sign_in("ADA@example.org")
     assert ada.user["role"] == "USER_ROLE_ADMIN"
@@ -87,6 +88,8 @@ def test_the_main_job_goes_over_three_replicas(
     assert other.at(a).search("Perito Moreno")[0]["documentId"] == done["documentId"]
     other.at(b).call("GET", f"/conversations/{conversation}/messages", status=404)
     ada.at(a).call("POST", "/auth/signout")
+    ada.at(a).call("GET", "/auth/me", status=401)
+    time.sleep(UNTIL_FORGOTTEN)
     for replica in (a, b, c):
         ada.at(replica).call("GET", "/auth/me", status=401)
     other.at(b).call("GET", "/auth/me")
