@@ -202,8 +202,10 @@ def measured(options: argparse.Namespace, folder: Path, pace: Pace) -> list[Hop]
                 hop.figures[f"whole c={count}"] = whole_answers(hop, count, options.seconds)
         for count in counts:
             for hop in both:
+                ramp = max(500, count * options.ramp // 1_000)
+                # All are open before the first may end for good.
                 hop.figures[f"streams n={count}, {pace.gap_ms} ms"] = streams(
-                    hop, folder, pace, count, options.seconds, max(500, count * options.ramp // 1_000))
+                    hop, folder, pace, count, options.seconds + ramp // 1_000, ramp)
         time.sleep(options.rest)
         for hop in both:
             hop.figures["after_kilobytes"] = hop.resident_kilobytes

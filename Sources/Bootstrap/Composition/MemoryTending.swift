@@ -10,22 +10,34 @@ struct MemoryTending: Service {
   static let interval: Duration = .seconds(5)
   /// The share of one processor that counts as little to do.
   static let calm = 0.1
-  /// How much larger than after the last time the process has to be.
+  /// How much larger than at its smallest the process has to be.
   static let growth = 1.05
+  /// The share of it that has to come back at once for the next time to be as soon; else the wait doubles, up to the longest.
+  static let worthwhile = 0.01
+  /// The longest that it is not looked again.
+  static let longestWait: Duration = .seconds(300)
 
   /// Runs until the server stops.
   func run() async throws {
     await cancelWhenGracefulShutdown {
       var (time, used) = (ContinuousClock.now, Self.processorSeconds())
-      var last = 0
+      var (smallest, last, wait, next) = (Int.max, 0, Self.interval, time)
       while !Task.isCancelled {
         try? await Task.sleep(for: Self.interval)  // Ends early only when cancelled, which the loop sees.
         let (now, usedNow) = (ContinuousClock.now, Self.processorSeconds())
         let share = (usedNow - used) / ((now - time) / .seconds(1))
         (time, used) = (now, usedNow)
-        guard share < Self.calm, Double(Self.residentPages()) > Double(last) * Self.growth else { continue }
+        let resident = Self.residentPages()
+        // What is new may be free soon.
+        if Double(resident) > Double(last) * Self.growth { (wait, next) = (Self.interval, now) }
+        guard share < Self.calm, now >= next, smallest == .max || Double(resident) > Double(smallest) * Self.growth
+        else { continue }
         Self.release()
         last = Self.residentPages()
+        smallest = min(smallest, last)
+        let isWorthwhile = Double(resident - last) >= Double(resident) * Self.worthwhile
+        wait = isWorthwhile ? Self.interval : min(wait * 2, Self.longestWait)
+        next = now + wait
       }
     }
   }

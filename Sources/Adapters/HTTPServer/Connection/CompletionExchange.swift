@@ -137,6 +137,8 @@ final class CompletionExchange: @unchecked Sendable {
     while !isBodyOver, !isAbandoned, body.readableBytes <= limit { await bodyHasChanged() }
     if isAbandoned { throw Abandoned() }
     guard body.readableBytes <= limit else { throw HTTPRefusal.tooLarge(limit: limit) }
+    // The answer may take long, and nobody reads it again meanwhile.
+    defer { body = ByteBuffer() }
     return body
   }
 
