@@ -45,16 +45,26 @@ class Service:
     @property
     def cpu_seconds(self) -> float:
         """The processor time it has used, user and system."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return cpu_seconds(self.process.pid)
 
     def memory_megabytes(self, name: str = "VmRSS") -> float:
         """A memory figure of /proc/PID/status: VmRSS now, VmHWM at its highest, RssAnon without mapped files."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)
-        if not found:
-            raise BenchmarkError(f"/proc/{self.process.pid}/status has no {name}")
-        return int(found[1]) / 1024
+        return memory_kilobytes(self.process.pid, name) / 1024
+
+
+def cpu_seconds(pid: int) -> float:
+    """The processor time that a process has used, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def memory_kilobytes(pid: int, name: str = "VmRSS") -> int:
+    """A memory figure of a process, as /proc/PID/status has it."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)
+    if not found:
+        raise BenchmarkError(f"/proc/{pid}/status has no {name}")
+    return int(found[1])
 
 
 def busy_seconds() -> float:

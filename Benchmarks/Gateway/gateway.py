@@ -28,7 +28,7 @@ ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent))
 
 import machine  # noqa: E402
-from processes import TICKS, BenchmarkError, free_port, serving  # noqa: E402
+from processes import BenchmarkError, cpu_seconds, free_port, memory_kilobytes, serving  # noqa: E402
 
 SERVED, OTHERS = 0, 1
 
@@ -57,14 +57,11 @@ class Hop:
 
     @property
     def cpu_seconds(self) -> float:
-        """The processor time that it has used, user and system."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return cpu_seconds(self.pid)
 
     @property
     def resident_kilobytes(self) -> int:
-        """What it holds of the machine's memory."""
-        return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text())[1])
+        return memory_kilobytes(self.pid)
 
 
 def pinned(processor: int, command: list[str]) -> list[str]:

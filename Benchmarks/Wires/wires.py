@@ -37,7 +37,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import machine  # noqa: E402
 from client import Client  # noqa: E402
-from processes import TICKS, BenchmarkError, free_port, own_environment  # noqa: E402
+from processes import BenchmarkError, cpu_seconds, free_port, own_environment  # noqa: E402
 
 SERVER_CORE, LOAD_CORE = "0", "1"
 CONNECTIONS = (1, 16)
@@ -55,11 +55,7 @@ class Running:
 
     @property
     def cpu_seconds(self) -> float:
-        total = 0.0
-        for process in self.processes:
-            fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-            total += (int(fields[11]) + int(fields[12])) / TICKS
-        return total
+        return sum(cpu_seconds(process.pid) for process in self.processes)
 
 
 @contextlib.contextmanager

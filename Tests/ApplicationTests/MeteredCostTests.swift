@@ -56,17 +56,8 @@ extension MeteringTests {
     let stop = budget.limit / 100 * 110 + budget.limit % 100 * 110 / 100
     let room = stop - budget.spent
     let fits = String(repeating: "x", count: room / 2 * 4)
-    let failure = await Task { () -> UseCaseFailure? in
-      do throws(UseCaseFailure) {
-        _ = try await intelligence.embed([fits + "y"], ada)
-        return nil
-      } catch {
-        return error
-      }
-    }.value
-    guard case .limited(let refusal) = failure else {
-      Issue.record("it was not refused")
-      return
+    let refusal = try await refusal { () async throws(UseCaseFailure) in
+      _ = try await intelligence.embed([fits + "y"], ada)
     }
     #expect(refusal.limit == .budget)
     _ = try await intelligence.embed([fits], ada)

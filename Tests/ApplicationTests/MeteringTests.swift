@@ -191,17 +191,8 @@ struct MeteringTests {
     let intelligence = world.useCases.gateway.intelligence
     _ = try await intelligence.embed(["some words", "more"], ada)
     _ = try await intelligence.search(SearchKnowledge.Query(text: "words"), ada)
-    let failure = await Task { () -> UseCaseFailure? in
-      do throws(UseCaseFailure) {
-        _ = try await intelligence.search(SearchKnowledge.Query(text: "words"), ada)
-        return nil
-      } catch {
-        return error
-      }
-    }.value
-    guard case .limited(let refusal) = failure else {
-      Issue.record("it was not refused")
-      return
+    let refusal = try await refusal { () async throws(UseCaseFailure) in
+      _ = try await intelligence.search(SearchKnowledge.Query(text: "words"), ada)
     }
     #expect(refusal.limit == .requestsPerMinute)
     #expect(refusal.words.contains("you may make 1 requests per minute"))
@@ -222,17 +213,8 @@ struct MeteringTests {
     }
     let ada = try await world.signUp("ada")
     _ = try await world.useCases.budgets.set(100, for: nil, ada)
-    let failure = await Task { () -> UseCaseFailure? in
-      do throws(UseCaseFailure) {
-        try await world.useCases.gateway.intelligence.chat(StreamChat.Command(message: "q"), ada, emit: ChatLog().emit)
-        return nil
-      } catch {
-        return error
-      }
-    }.value
-    guard case .limited(let refusal) = failure else {
-      Issue.record("it was not refused")
-      return
+    let refusal = try await refusal { () async throws(UseCaseFailure) in
+      try await world.useCases.gateway.intelligence.chat(StreamChat.Command(message: "q"), ada, emit: ChatLog().emit)
     }
     #expect(refusal.limit == .budget)
     #expect(priced.requests.isEmpty)

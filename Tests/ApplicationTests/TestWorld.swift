@@ -281,6 +281,27 @@ final class ChatLog: Sendable {
   @Sendable func emit(_ event: ChatEvent) async throws(UseCaseFailure) { log.withLock { $0.append(event) } }
 }
 
+/// What a call is refused with.
+///
+/// - Throws: where it is not refused by a limit.
+func refusal(_ call: @escaping @Sendable () async throws(UseCaseFailure) -> Void) async throws -> UsageRefusal {
+  let failure = await Task { () -> UseCaseFailure? in
+    do throws(UseCaseFailure) {
+      try await call()
+      return nil
+    } catch {
+      return error
+    }
+  }.value
+  guard case .limited(let refusal) = failure else { throw NotRefused(failure: failure) }
+  return refusal
+}
+
+/// A call that was not refused by a limit: how it failed, or `nil`.
+struct NotRefused: Error {
+  let failure: UseCaseFailure?
+}
+
 /// Waits until a condition holds; a test that waits 10 s in vain goes on and fails where it looks.
 func eventually(_ condition: () async throws -> Bool) async throws {
   for _ in 0..<2_000 {
