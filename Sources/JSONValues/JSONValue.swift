@@ -96,7 +96,7 @@ package enum JSONValue: Codable, Hashable, Sendable {
       }
       let isWhole = value.rounded() == value && abs(value) < 1e15
       bytes += (isWhole ? String(Int64(value)) : "\(value)").utf8
-    case .string(let text): Self.write(text, to: &bytes)
+    case .string(let text): JSONString.append(text, to: &bytes)
     case .array(let values):
       bytes.append(UInt8(ascii: "["))
       for (place, value) in values.enumerated() {
@@ -108,24 +108,25 @@ package enum JSONValue: Codable, Hashable, Sendable {
       bytes.append(UInt8(ascii: "{"))
       for (place, member) in members.sorted(by: { $0.key < $1.key }).enumerated() {
         if place > 0 { bytes.append(UInt8(ascii: ",")) }
-        Self.write(member.key, to: &bytes)
+        JSONString.append(member.key, to: &bytes)
         bytes.append(UInt8(ascii: ":"))
         try member.value.write(to: &bytes)
       }
       bytes.append(UInt8(ascii: "}"))
     }
   }
-
-  private static func write(_ text: String, to bytes: inout [UInt8]) {
-    bytes.append(UInt8(ascii: "\""))
-    JSONString.write(text) { bytes += $0 }
-    bytes.append(UInt8(ascii: "\""))
-  }
 }
 
 /// How a text stands in a JSON string (RFC 8259 §7).
 package enum JSONString {
   private static let digits = Array("0123456789abcdef".utf8)
+
+  /// Adds a text with its quotes.
+  static func append(_ text: String, to bytes: inout [UInt8]) {
+    bytes.append(UInt8(ascii: "\""))
+    write(text) { bytes += $0 }
+    bytes.append(UInt8(ascii: "\""))
+  }
 
   /// Hands over the characters as they stand between the quotes, part by part.
   package static func write(_ text: String, _ take: (UnsafeBufferPointer<UInt8>) -> Void) {

@@ -43,9 +43,7 @@ package struct JSONWriter {
   /// Writes a string.
   package mutating func string(_ text: String) {
     separate()
-    bytes.append(UInt8(ascii: "\""))
-    JSONString.write(text) { bytes.append(contentsOf: $0) }
-    bytes.append(UInt8(ascii: "\""))
+    JSONString.append(text, to: &bytes)
   }
 
   /// Writes a string, or `null`.

@@ -1,86 +1,126 @@
 import FoundationEssentials
 import JSONValues
 
-/// One event of the streamed answer (OpenAI API reference, "The chat completion chunk object"); what is not needed is
-/// not read.
-struct ChatCompletionChunk: Decodable {
-  struct Choice: Decodable {
-    struct Delta: Decodable {
-      let content: String?
-      let tool_calls: [ToolCall]?
-    }
+/// One event of the streamed answer (OpenAI API reference, "The chat completion chunk object").
+typealias ChatCompletionChunk = ChatCompletion<ChunkChoice>
 
-    struct ToolCall: Decodable {
-      struct Function: Decodable {
-        let name: String?
-        let arguments: String?
-      }
+/// An answer that is whole (OpenAI API reference, "The chat completion object", "The completion object").
+typealias ChatCompletionAnswer = ChatCompletion<AnswerChoice>
 
-      let index: Int?
-      let id: String?
-      let function: Function?
-    }
-
-    let index: Int?
-    let delta: Delta?
-    /// What a completion has in place of a delta.
-    let text: String?
-    let finish_reason: String?
-  }
-
-  struct Usage: Decodable {
-    let prompt_tokens: Int
-    let completion_tokens: Int
-  }
-
+/// What a streamed event and a whole answer have in common; what is not needed is not read.
+struct ChatCompletion<Choice: ChatCompletionChoice>: Decodable {
   let choices: [Choice]?
-  let usage: Usage?
+  let usage: ChatCompletionUsage?
   let error: ProviderError?
 
   /// The choice that was asked for; servers that number none mean the first.
   var choice: Choice? { choices?.first { ($0.index ?? 0) == 0 } }
 }
 
-extension ChatCompletionChunk {
-  /// Reads an event of the common form: text, an end, or what was used. Such events are most of all that a gateway reads,
-  /// and this takes a twentieth of a decoder's time.
+/// A choice, whose message has a name of its own in each.
+protocol ChatCompletionChoice: Decodable {
+  /// The name of the message.
+  static var messageName: StaticString { get }
+  var index: Int? { get }
+  var message: ChatCompletionPart? { get }
+  /// What a completion has in place of a message.
+  var text: String? { get }
+  var finish_reason: String? { get }
+
+  init(index: Int?, message: ChatCompletionPart?, text: String?, finish_reason: String?)
+}
+
+/// A choice of an event: a part of the message.
+struct ChunkChoice: ChatCompletionChoice {
+  static var messageName: StaticString { "delta" }
+
+  let index: Int?
+  let delta: ChatCompletionPart?
+  let text: String?
+  let finish_reason: String?
+
+  var message: ChatCompletionPart? { delta }
+
+  init(index: Int?, message: ChatCompletionPart?, text: String?, finish_reason: String?) {
+    (self.index, delta, self.text, self.finish_reason) = (index, message, text, finish_reason)
+  }
+}
+
+/// A choice of a whole answer.
+struct AnswerChoice: ChatCompletionChoice {
+  static var messageName: StaticString { "message" }
+
+  let index: Int?
+  let message: ChatCompletionPart?
+  let text: String?
+  let finish_reason: String?
+}
+
+/// A message, or a part of one.
+struct ChatCompletionPart: Decodable {
+  struct ToolCall: Decodable {
+    struct Function: Decodable {
+      let name: String?
+      let arguments: String?
+    }
+
+    let index: Int?
+    let id: String?
+    let function: Function?
+  }
+
+  let content: String?
+  let tool_calls: [ToolCall]?
+}
+
+/// What was used.
+struct ChatCompletionUsage: Decodable {
+  let prompt_tokens: Int
+  let completion_tokens: Int
+}
+
+// The common form
+
+extension ChatCompletion {
+  /// Reads an event or an answer of the common form: text, how it ended, what was used. Such are most of all that a gateway
+  /// reads, and this takes a twentieth of a decoder's time.
   ///
   /// - Returns: `nil` for any other form, which a decoder has to look at.
-  static func read(_ text: String) -> ChatCompletionChunk? {
+  static func read(_ text: String) -> Self? {
     var text = text
     return text.withUTF8 { bytes in
       var scanner = JSONScanner(bytes)
-      guard let chunk = try? read(&scanner), scanner.isAtEnd else { return nil }
-      return chunk
+      guard let completion = try? read(&scanner), scanner.isAtEnd else { return nil }
+      return completion
     }
   }
 
-  private static func read(_ scanner: inout JSONScanner) throws(JSONScanner.Failure) -> ChatCompletionChunk {
+  private static func read(_ scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Self {
     var choices: [Choice]?
-    var usage: Usage?
+    var usage: ChatCompletionUsage?
     try scanner.object { (scanner, name) throws(JSONScanner.Failure) in
       if name.isName("choices") {
         var found: [Choice] = []
         try scanner.array { (scanner) throws(JSONScanner.Failure) in found.append(try Choice.read(&scanner)) }
         choices = found
       } else if name.isName("usage") {
-        usage = try Usage.read(&scanner)
+        usage = try ChatCompletionUsage.read(&scanner)
       } else if name.isName("error") {
         guard try scanner.null() else { throw .unreadable }
       } else {
         try scanner.skip()
       }
     }
-    return ChatCompletionChunk(choices: choices, usage: usage, error: nil)
+    return Self(choices: choices, usage: usage, error: nil)
   }
 }
 
-extension ChatCompletionChunk.Choice {
+extension ChatCompletionChoice {
   fileprivate static func read(_ scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Self {
-    var (index, delta, text, reason): (Int?, Delta?, String?, String?)
+    var (index, message, text, reason): (Int?, ChatCompletionPart?, String?, String?)
     try scanner.object { (scanner, name) throws(JSONScanner.Failure) in
-      if name.isName("delta") {
-        if try !scanner.null() { delta = try Delta.read(&scanner) }
+      if name.isName(messageName) {
+        if try !scanner.null() { message = try ChatCompletionPart.read(&scanner) }
       } else if name.isName("index") {
         if try !scanner.null() { index = try scanner.integer() }
       } else if name.isName("finish_reason") {
@@ -91,11 +131,11 @@ extension ChatCompletionChunk.Choice {
         try scanner.skip()
       }
     }
-    return Self(index: index, delta: delta, text: text, finish_reason: reason)
+    return Self(index: index, message: message, text: text, finish_reason: reason)
   }
 }
 
-extension ChatCompletionChunk.Choice.Delta {
+extension ChatCompletionPart {
   fileprivate static func read(_ scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Self {
     var content: String?
     try scanner.object { (scanner, name) throws(JSONScanner.Failure) in
@@ -111,7 +151,7 @@ extension ChatCompletionChunk.Choice.Delta {
   }
 }
 
-extension ChatCompletionChunk.Usage {
+extension ChatCompletionUsage {
   fileprivate static func read(_ scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Self? {
     if try scanner.null() { return nil }
     var (prompt, completion): (Int?, Int?)
@@ -127,73 +167,4 @@ extension ChatCompletionChunk.Usage {
     guard let prompt, let completion else { throw .unreadable }
     return Self(prompt_tokens: prompt, completion_tokens: completion)
   }
-}
-
-extension ChatCompletionAnswer {
-  /// Reads an answer of the common form: a text, how it ended, what was used.
-  ///
-  /// - Returns: `nil` for any other form, which a decoder has to look at.
-  static func read(_ text: String) -> ChatCompletionAnswer? {
-    var text = text
-    return text.withUTF8 { bytes in
-      var scanner = JSONScanner(bytes)
-      guard let answer = try? read(&scanner), scanner.isAtEnd else { return nil }
-      return answer
-    }
-  }
-
-  private static func read(_ scanner: inout JSONScanner) throws(JSONScanner.Failure) -> ChatCompletionAnswer {
-    var choices: [Choice]?
-    var usage: ChatCompletionChunk.Usage?
-    try scanner.object { (scanner, name) throws(JSONScanner.Failure) in
-      if name.isName("choices") {
-        var found: [Choice] = []
-        try scanner.array { (scanner) throws(JSONScanner.Failure) in found.append(try Choice.read(&scanner)) }
-        choices = found
-      } else if name.isName("usage") {
-        usage = try ChatCompletionChunk.Usage.read(&scanner)
-      } else if name.isName("error") {
-        guard try scanner.null() else { throw .unreadable }
-      } else {
-        try scanner.skip()
-      }
-    }
-    return ChatCompletionAnswer(choices: choices, usage: usage, error: nil)
-  }
-}
-
-extension ChatCompletionAnswer.Choice {
-  fileprivate static func read(_ scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Self {
-    var (index, message, text, reason): (Int?, ChatCompletionChunk.Choice.Delta?, String?, String?)
-    try scanner.object { (scanner, name) throws(JSONScanner.Failure) in
-      if name.isName("message") {
-        if try !scanner.null() { message = try ChatCompletionChunk.Choice.Delta.read(&scanner) }
-      } else if name.isName("index") {
-        if try !scanner.null() { index = try scanner.integer() }
-      } else if name.isName("finish_reason") {
-        if try !scanner.null() { reason = try scanner.string() }
-      } else if name.isName("text") {
-        if try !scanner.null() { text = try scanner.string() }
-      } else {
-        try scanner.skip()
-      }
-    }
-    return Self(index: index, message: message, text: text, finish_reason: reason)
-  }
-}
-
-/// An answer that is whole (OpenAI API reference, "The chat completion object", "The completion object"); what is not
-/// needed is not read.
-struct ChatCompletionAnswer: Decodable {
-  struct Choice: Decodable {
-    let index: Int?
-    let message: ChatCompletionChunk.Choice.Delta?
-    /// What a completion has in place of a message.
-    let text: String?
-    let finish_reason: String?
-  }
-
-  let choices: [Choice]?
-  let usage: ChatCompletionChunk.Usage?
-  let error: ProviderError?
 }

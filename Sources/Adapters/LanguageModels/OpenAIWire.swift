@@ -202,12 +202,7 @@ struct OpenAIWire: ProviderWire {
       progress.isDone = true
       return nil
     }
-    let chunk: ChatCompletionChunk
-    if let common = ChatCompletionChunk.read(event.data) {
-      chunk = common
-    } else {
-      chunk = try progress.decode(ChatCompletionChunk.self, event)
-    }
+    let chunk: ChatCompletionChunk = try completion(event.data, progress, or: "sent an event that is no reply")
     if chunk.error != nil || event.type == "error" { throw progress.errorEvent(chunk.error) }
     guard chunk.choices != nil || chunk.usage != nil else {
       throw progress.failure.broken("sent an event that is no reply")
@@ -217,22 +212,15 @@ struct OpenAIWire: ProviderWire {
     }
     // What follows the end of the text is no part of it.
     guard let choice = chunk.choice, progress.finishReason == nil else { return nil }
-    try add(choice.delta?.tool_calls, to: &progress)
+    try add(choice.message?.tool_calls, to: &progress)
     try end(choice.finish_reason, of: &progress)
-    return choice.delta?.content ?? choice.text
+    return choice.message?.content ?? choice.text
   }
 
   func readWhole(_ body: String, into progress: inout ReplyProgress) throws(ModelFailure) -> String? {
-    let answer: ChatCompletionAnswer
-    if let common = ChatCompletionAnswer.read(body) {
-      answer = common
-    } else {
-      answer = try progress.decode(ChatCompletionAnswer.self, body, or: "sent what is no reply")
-    }
+    let answer: ChatCompletionAnswer = try completion(body, progress, or: "sent what is no reply")
     if answer.error != nil { throw progress.errorEvent(answer.error) }
-    guard let choice = answer.choices?.first(where: { ($0.index ?? 0) == 0 }) else {
-      throw progress.failure.broken("sent what is no reply")
-    }
+    guard let choice = answer.choice else { throw progress.failure.broken("sent what is no reply") }
     if let usage = answer.usage {
       try progress.setUsage(prompt: usage.prompt_tokens, completion: usage.completion_tokens)
     }
@@ -242,8 +230,16 @@ struct OpenAIWire: ProviderWire {
     return choice.message?.content ?? choice.text
   }
 
+  /// Reads an event or an answer: one of the common form where it lies, any other with a decoder.
+  private func completion<Choice>(
+    _ text: String, _ progress: ReplyProgress, or words: String
+  ) throws(ModelFailure) -> ChatCompletion<Choice> {
+    if let common = ChatCompletion<Choice>.read(text) { return common }
+    return try progress.decode(ChatCompletion<Choice>.self, text, or: words)
+  }
+
   private func add(
-    _ calls: [ChatCompletionChunk.Choice.ToolCall]?, to progress: inout ReplyProgress
+    _ calls: [ChatCompletionPart.ToolCall]?, to progress: inout ReplyProgress
   ) throws(ModelFailure) {
     for (place, call) in (calls ?? []).enumerated() {
       try progress.addToToolCall(call.index ?? place) { draft in

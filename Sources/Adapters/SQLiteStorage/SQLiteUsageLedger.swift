@@ -127,7 +127,7 @@ package struct SQLiteUsageLedger: UsageLedger {
       repeat {
         // Nobody cancels it.
         try? await Task.sleep(for: UsageJournal.interval)
-        guard journal.work.isDue else { continue }
+        guard journal.isDue else { continue }
         do throws(StorageFailure) {
           try await database.write { db in try journal.write(to: db, all: false) }
         } catch {

@@ -292,14 +292,12 @@ final class UsageJournal: Sendable {
     }
   }
 
-  /// Whether there is anything to write now, and whether there may be later.
-  var work: (isDue: Bool, isComing: Bool) {
+  /// Whether there is anything to write now.
+  var isDue: Bool {
     let now = ContinuousClock.now
     return state.withLock { state in
-      let isBehind =
-        !state.settled.isEmpty || !state.ended.isEmpty
+      !state.settled.isEmpty || !state.ended.isEmpty
         || state.open.values.contains { $0.isYetToBeStored && now - $0.since >= Self.reservationDelay }
-      return (isBehind, isBehind || state.open.values.contains { $0.isYetToBeStored })
     }
   }
 

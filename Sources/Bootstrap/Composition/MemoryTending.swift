@@ -1,5 +1,6 @@
 import Glibc
 import ServiceLifecycle
+import Telemetry
 
 /// Gives memory back to the system that a burst of work has left free.
 ///
@@ -20,23 +21,23 @@ struct MemoryTending: Service {
   /// Runs until the server stops.
   func run() async throws {
     await cancelWhenGracefulShutdown {
-      var (time, used) = (ContinuousClock.now, Self.processorSeconds())
-      var (smallest, last, wait, next) = (Int.max, 0, Self.interval, time)
+      var (time, used) = (ContinuousClock.now, ProcessFigure.cpuSeconds() ?? 0)
+      // What the process held after the last time, and after the time after which it held least.
+      var (last, smallest): (Double, Double?) = (0, nil)
+      var (wait, next) = (Self.interval, time)
       while !Task.isCancelled {
         try? await Task.sleep(for: Self.interval)  // Ends early only when cancelled, which the loop sees.
-        let (now, usedNow) = (ContinuousClock.now, Self.processorSeconds())
+        let (now, usedNow) = (ContinuousClock.now, ProcessFigure.cpuSeconds() ?? 0)
         let share = (usedNow - used) / ((now - time) / .seconds(1))
         (time, used) = (now, usedNow)
-        let resident = Self.residentPages()
+        let resident = ProcessFigure.residentBytes() ?? 0
         // What is new may be free soon.
-        if Double(resident) > Double(last) * Self.growth { (wait, next) = (Self.interval, now) }
-        guard share < Self.calm, now >= next, smallest == .max || Double(resident) > Double(smallest) * Self.growth
-        else { continue }
+        if resident > last * Self.growth { (wait, next) = (Self.interval, now) }
+        guard share < Self.calm, now >= next, smallest.map({ resident > $0 * Self.growth }) ?? true else { continue }
         Self.release()
-        last = Self.residentPages()
-        smallest = min(smallest, last)
-        let isWorthwhile = Double(resident - last) >= Double(resident) * Self.worthwhile
-        wait = isWorthwhile ? Self.interval : min(wait * 2, Self.longestWait)
+        last = ProcessFigure.residentBytes() ?? 0
+        smallest = min(smallest ?? last, last)
+        wait = resident - last >= resident * Self.worthwhile ? Self.interval : min(wait * 2, Self.longestWait)
         next = now + wait
       }
     }
@@ -47,24 +48,5 @@ struct MemoryTending: Service {
   private static func release() {
     guard let function = dlsym(nil, "malloc_trim") else { return }
     _ = unsafeBitCast(function, to: (@convention(c) (Int) -> Int32).self)(0)
-  }
-
-  /// The processor time that the process has used, in seconds.
-  private static func processorSeconds() -> Double {
-    var usage = rusage()
-    guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
-    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1_000_000 }
-    return seconds(usage.ru_utime) + seconds(usage.ru_stime)
-  }
-
-  /// The pages of the process in memory (proc(5), `statm`); 0 where nobody says.
-  private static func residentPages() -> Int {
-    guard let file = fopen("/proc/self/statm", "re") else { return 0 }
-    defer { fclose(file) }
-    var text = [CChar](repeating: 0, count: 128)
-    guard fgets(&text, Int32(text.count), file) != nil else { return 0 }
-    let fields = String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-      .split(separator: " ")
-    return fields.dropFirst().first.flatMap { Int($0) } ?? 0
   }
 }

@@ -7,13 +7,18 @@ package struct MediaType: Hashable, Sendable, CustomStringConvertible {
 
   /// Takes the part before any `;`, trimmed and in lower case.
   package init(_ raw: String) {
-    let isPlain = raw.utf8.allSatisfy { byte in
-      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "-")
-    }
     name =
-      isPlain
+      Self.isPlain(raw)
       ? raw
       : (raw.split(separator: ";", omittingEmptySubsequences: false).first ?? "").trimmingWhitespace().lowercased()
+  }
+
+  /// Whether a text has nothing but lower-case ASCII letters, `/` and `-`, as the name of most types: nothing of it is to be
+  /// cut off or changed.
+  package static func isPlain(_ text: String) -> Bool {
+    text.utf8.allSatisfy { byte in
+      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "-")
+    }
   }
 
   /// `text/plain`.

@@ -242,10 +242,9 @@ final class CompletionExchange: @unchecked Sendable {
       if isTaken { return }
     }
     await untilWritable()
-    if isAbandonedNow { throw Abandoned() }
+    // Its connection's end cancels it; whether that has come is known on the event loop alone.
+    if Task.isCancelled { throw Abandoned() }
   }
-
-  private var isAbandonedNow: Bool { Task.isCancelled }
 
   @discardableResult
   private func writeNow(_ bytes: ByteBuffer) -> Bool {

@@ -83,7 +83,7 @@ struct MCPAPI: Sendable {
         "jsonrpc": "2.0", "id": request.id, "result": .object(envelope(outcome.members, era, ttl: outcome.ttl)),
       ])
       if let failure = outcome.failure { answer.note(failure) }
-      if request.method == "initialize" { answer.headers[.mcpSessionID] = UUID().uuidString.lowercased() }
+      if request.method == "initialize" { answer.headers[.mcpSessionID] = UUID.random().lowercaseText }
       return answer
     } catch let error as MCPError where era == .handshake && error.code == .invalidParameters {
       // Before 2026-07-28 an HTTP status is the transport's alone.

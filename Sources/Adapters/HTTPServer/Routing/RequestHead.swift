@@ -1,4 +1,5 @@
 import Contract
+import Domain
 import HTTPTypes
 import NIOHTTP1
 import NIOHTTPTypesHTTP1
@@ -79,10 +80,7 @@ struct RequestHead: Sendable {
 
   /// The part of a media type before its parameters, in lower case.
   static func mediaType(_ value: String) -> String {
-    let isPlain = value.utf8.allSatisfy { byte in
-      (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "-")
-    }
-    if isPlain { return value }
+    if MediaType.isPlain(value) { return value }
     return (value.split(separator: ";", omittingEmptySubsequences: false).first ?? "")
       .filter { $0 != " " && $0 != "\t" }.lowercased()
   }

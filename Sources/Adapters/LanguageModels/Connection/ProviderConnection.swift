@@ -39,10 +39,9 @@ final class ProviderConnection: ChannelDuplexHandler, @unchecked Sendable {
   /// Makes one that is yet to be connected.
   init(pool: ProviderConnections) { self.pool = pool }
 
-  /// When it can be used: where it is encrypted, behind the handshake.
-  var ready: EventLoopFuture<Void> {
-    guard let context else { fatalError("asked before it is in its pipeline") }
-    return opening?.futureResult ?? context.eventLoop.makeSucceededVoidFuture()
+  /// When it can be used: where it is encrypted, behind the handshake. Asked once it is in its pipeline, on its event loop.
+  func ready(on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
+    opening?.futureResult ?? eventLoop.makeSucceededVoidFuture()
   }
 
   func handlerAdded(context: ChannelHandlerContext) {

@@ -135,7 +135,7 @@ final class ProviderConnections: Sendable {
           }
           try pipeline.addHTTPClientHandlers(leftOverBytesStrategy: .dropBytes)
           try pipeline.addHandler(connection)
-          return connection.ready
+          return connection.ready(on: eventLoop)
         } catch {
           channel.close(promise: nil)
           throw error

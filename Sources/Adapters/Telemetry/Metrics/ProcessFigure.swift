@@ -2,7 +2,7 @@ import FoundationEssentials
 import Glibc
 
 /// A figure of this process, under the names that Prometheus' client libraries agree on.
-struct ProcessFigure {
+package struct ProcessFigure {
   let name: String
   let help: String
   let type: MetricType
@@ -21,7 +21,8 @@ struct ProcessFigure {
     }
   }
 
-  private static func cpuSeconds() -> Double? {
+  /// The processor time that the process has used, user and system, in seconds.
+  package static func cpuSeconds() -> Double? {
     var usage = rusage()
     guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage) == 0 else { return nil }
     func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1_000_000 }
@@ -37,7 +38,8 @@ struct ProcessFigure {
     return Double(count)
   }
 
-  private static func residentBytes() -> Double? {
+  /// What the process holds of the machine's memory, in bytes.
+  package static func residentBytes() -> Double? {
     guard let pages = read("/proc/self/statm")?.split(separator: " ").dropFirst().first.flatMap({ Double($0) })
     else { return nil }
     return pages * Double(sysconf(Int32(_SC_PAGESIZE)))

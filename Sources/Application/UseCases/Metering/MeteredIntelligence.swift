@@ -87,14 +87,13 @@ package struct MeteredIntelligence: Intelligence {
     _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping CompletionEmitter
   ) async throws(UseCaseFailure) {
     let isGrounded = command.isGrounded
-    let name = isGrounded ? String(command.model.dropFirst(CompleteDialogue.groundedPrefix.count)) : command.model
     let texts = command.messages.map(\.content) + [command.prompt?.text ?? "", command.prompt?.suffix ?? ""]
     let images = command.messages.reduce(0) { $0 + $1.images.count }
     let estimate = TokenUsage(
       promptTokens: texts.reduce(0) { $0 + Self.count($1) } + images * settings.imageTokens
         + (isGrounded ? settings.contextTokens : 0),
       completionTokens: command.maximumTokens ?? settings.replyTokens)
-    try await metered(.completion, name, estimate, caller, emit) { ticket, emit throws(UseCaseFailure) in
+    try await metered(.completion, command.modelName, estimate, caller, emit) { ticket, emit throws(UseCaseFailure) in
       try await intelligence.complete(command, caller, usage: ticket, emit: emit)
     }
   }

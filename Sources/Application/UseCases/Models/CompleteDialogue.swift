@@ -32,6 +32,9 @@ package struct CompleteDialogue: Sendable {
     /// Whether the answer is to rest on passages.
     package var isGrounded: Bool { model.hasPrefix(CompleteDialogue.groundedPrefix) }
 
+    /// The name of the model itself.
+    var modelName: String { isGrounded ? String(model.dropFirst(CompleteDialogue.groundedPrefix.count)) : model }
+
     /// Makes a command.
     package init(
       model: String, messages: [ModelMessage], prompt: ModelPrompt? = nil, tools: [ModelTool] = [],
@@ -69,7 +72,7 @@ package struct CompleteDialogue: Sendable {
     _ command: Command, _ caller: Principal, meter: UsageMeter?, emit: @escaping CompletionEmitter
   ) async throws(UseCaseFailure) {
     let isGrounded = command.isGrounded
-    let name = isGrounded ? String(command.model.dropFirst(Self.groundedPrefix.count)) : command.model
+    let name = command.modelName
     guard !name.isEmpty, let model = models.model(named: name) else {
       throw .notFound("the model \(command.model.prefix(200)) does not exist")
     }
@@ -130,7 +133,11 @@ package struct CompleteDialogue: Sendable {
     _ request: ModelRequest, by model: any LanguageModel, _ meter: UsageMeter?, _ emit: @escaping CompletionEmitter
   ) async throws(UseCaseFailure) {
     let reply = Mutex((text: "", isFull: false))
-    let prompt = request.prompt?.text ?? request.messages.map(\.content).joined(separator: "\n")
+    // Of a model that does not say what it used.
+    func counted(_ text: String) -> TokenUsage {
+      let prompt = request.prompt?.text ?? request.messages.map(\.content).joined(separator: "\n")
+      return TokenUsage(promptTokens: counter.count(prompt), completionTokens: counter.count(text))
+    }
     var end: ReplyEnd
     request.answering?.note(model.name)
     do throws(ModelFailure) {
@@ -146,16 +153,13 @@ package struct CompleteDialogue: Sendable {
     } catch {
       guard reply.withLock({ $0.isFull }) else {
         let said = reply.withLock { $0.text }
-        meter?.note(
-          TokenUsage(promptTokens: counter.count(prompt), completionTokens: counter.count(said)),
-          as: error == .cancelled ? .cancelled : .failed, hasSpoken: !said.isEmpty)
+        meter?.note(counted(said), as: error == .cancelled ? .cancelled : .failed, hasSpoken: !said.isEmpty)
         throw UseCaseFailure(error)
       }
       end = ReplyEnd(finishReason: .length, usage: nil)
     }
     let text = reply.withLock { $0.text }
-    let usage =
-      end.usage ?? TokenUsage(promptTokens: counter.count(prompt), completionTokens: counter.count(text))
+    let usage = end.usage ?? counted(text)
     meter?.note(end.isCached ? .none : usage, as: .completed, hasSpoken: !text.isEmpty)
     try await emit(
       .completed(
