@@ -19,9 +19,9 @@ final class StepModel: LanguageModel {
   func stop() { teller.finish() }
 
   func reply(
-    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
+    to request: ModelRequest, reader: ReplyReader
   ) async throws(ModelFailure) -> ReplyEnd {
-    for await part in parts { try await emit(part) }
+    for await part in parts { try await reader.write(part) }
     guard !Task.isCancelled else {
       cancelled.isOn = true
       throw .cancelled

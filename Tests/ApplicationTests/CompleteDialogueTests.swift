@@ -209,7 +209,7 @@ struct CompleteDialogueTests {
       request.isGrounded ? nil : .feature("passages alone")
     }
     func reply(
-      to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
+      to request: ModelRequest, reader: ReplyReader
     ) async throws(ModelFailure) -> ReplyEnd { ReplyEnd(finishReason: .stop, usage: nil) }
   }
 }

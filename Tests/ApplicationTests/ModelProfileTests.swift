@@ -288,13 +288,13 @@ final class ProfiledModel: LanguageModel {
   func unsupported(in request: ModelRequest) -> UnsupportedRequest? { profile.unsupported(in: request, by: name) }
 
   func reply(
-    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
+    to request: ModelRequest, reader: ReplyReader
   ) async throws(ModelFailure) -> ReplyEnd {
     let isFirst = state.withLock { requests in
       requests.append(request)
       return requests.count == 1
     }
-    try await emit("yes")
+    try await reader.write("yes")
     return ReplyEnd(
       finishReason: .stop, usage: nil, toolCalls: isFirst && !request.tools.isEmpty ? calls : [])
   }

@@ -320,7 +320,7 @@ private final class EndingModel: LanguageModel {
   init(_ reason: FinishReason) { self.reason = reason }
 
   func reply(
-    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
+    to request: ModelRequest, reader: ReplyReader
   ) async throws(ModelFailure) -> ReplyEnd {
     calls.withLock { $0 += 1 }
     return ReplyEnd(finishReason: reason, usage: nil)
@@ -336,10 +336,10 @@ private final class GatedModel: LanguageModel {
   init(_ gate: Switch, _ asked: Parts) { (self.gate, self.asked) = (gate, asked) }
 
   func reply(
-    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
+    to request: ModelRequest, reader: ReplyReader
   ) async throws(ModelFailure) -> ReplyEnd {
     asked.add(request.question)
-    try await emit("half")
+    try await reader.write("half")
     while !gate.isOn {
       do { try await Task.sleep(for: .milliseconds(2)) } catch { throw .cancelled }
     }
@@ -357,11 +357,11 @@ private final class CountingModel: LanguageModel {
   init(parts: Int) { self.parts = parts }
 
   func reply(
-    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
+    to request: ModelRequest, reader: ReplyReader
   ) async throws(ModelFailure) -> ReplyEnd {
     for _ in 0..<parts {
       count.withLock { $0 += 1 }
-      try await emit("x")
+      try await reader.write("x")
     }
     return ReplyEnd(finishReason: .stop, usage: nil)
   }

@@ -234,18 +234,18 @@ final class ScriptedModel: LanguageModel {
   }
 
   func reply(
-    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
+    to request: ModelRequest, reader: ReplyReader
   ) async throws(ModelFailure) -> ReplyEnd {
     state.withLock { $0.requests.append(request) }
     switch script {
     case .reply(let parts):
-      for part in parts { try await emit(part) }
+      for part in parts { try await reader.write(part) }
       return ReplyEnd(finishReason: .stop, usage: TokenUsage(promptTokens: 11, completionTokens: 5))
     case .fail(let parts, let failure):
-      for part in parts { try await emit(part) }
+      for part in parts { try await reader.write(part) }
       throw failure
     case .hang(let parts):
-      for part in parts { try await emit(part) }
+      for part in parts { try await reader.write(part) }
       do { try await Task.sleep(for: .seconds(60)) } catch {
         state.withLock { $0.wasCancelled = true }
         throw .cancelled
@@ -374,5 +374,15 @@ final class ScriptedRepository: RepositoryReader {
   func contents(of blobs: [String], in spec: RepositorySpec) async throws(FetchFailure) -> [String: [UInt8]] {
     let texts = state.withLock { Array($0.files.values) }
     return Dictionary(texts.map { ("blob of \($0)", Array($0.utf8)) }, uniquingKeysWith: { first, _ in first })
+  }
+}
+
+extension CompleteDialogue {
+  /// Has a reader that is waited for after each event.
+  func callAsFunction(
+    _ command: Command, _ caller: Principal,
+    emit: @escaping @Sendable (CompletionEvent) async throws(UseCaseFailure) -> Void
+  ) async throws(UseCaseFailure) {
+    try await self(command, caller, reader: CompletionReader(emit))
   }
 }

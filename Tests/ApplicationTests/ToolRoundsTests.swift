@@ -314,14 +314,14 @@ final class RoundsModel: LanguageModel {
   }
 
   func reply(
-    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
+    to request: ModelRequest, reader: ReplyReader
   ) async throws(ModelFailure) -> ReplyEnd {
     let index = asked.withLock { asked in
       asked.append(request)
       return asked.count - 1
     }
     let round = rounds[min(index, rounds.count - 1)]
-    for part in round.parts { try await emit(part) }
+    for part in round.parts { try await reader.write(part) }
     return ReplyEnd(
       finishReason: .stop, usage: TokenUsage(promptTokens: 10, completionTokens: 3), toolCalls: round.calls)
   }

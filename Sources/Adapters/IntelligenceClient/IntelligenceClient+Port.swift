@@ -109,12 +109,12 @@ extension IntelligenceClient: Intelligence {
   }
 
   package func complete(
-    _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping CompletionEmitter
+    _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, reader: CompletionReader
   ) async throws(UseCaseFailure) {
     let request = Opentier_Intelligence_V1_CompleteRequest(command, Opentier_Intelligence_V1_Caller(caller, usage))
     try await call(Method.Complete.descriptor, request, for: caller.organizationID, isRepeatable: false) {
       (message: Opentier_Intelligence_V1_CompleteResponse) in
-      try await emit(CompletionEvent(message))
+      try await reader.write(CompletionEvent(message))
     }
   }
 

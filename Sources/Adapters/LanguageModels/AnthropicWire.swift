@@ -2,6 +2,8 @@ import Application
 import Domain
 import FoundationEssentials
 import JSONValues
+import NIOCore
+import NIOFoundationCompat
 import NIOHTTP1
 
 /// Anthropic's Messages.
@@ -32,7 +34,7 @@ struct AnthropicWire: ProviderWire {
 
   func keyHeaders(_ key: ProviderKey) -> HTTPHeaders { ["x-api-key": key.secret] }
 
-  func body(_ request: ModelRequest, model: String, temperature: Double?) throws -> Data {
+  func body(_ request: ModelRequest, model: String, temperature: Double?) throws -> ByteBuffer {
     // Instructions stand apart, and the dialogue must begin with a user's turn: a reply whose question fell out of the
     // history says nothing without it.
     let instructions = request.messages.filter { $0.role == .system }.map(\.content).filter { !$0.isEmpty }
@@ -62,7 +64,7 @@ struct AnthropicWire: ProviderWire {
           ])
         })
     }
-    return try JSONValue.object(body).data
+    return ByteBuffer(data: try JSONValue.object(body).data)
   }
 
   private func toolChoice(_ options: GenerationOptions) -> [String: JSONValue]? {

@@ -47,9 +47,7 @@ package struct ExtractiveLanguageModel: LanguageModel {
     }
   }
 
-  package func reply(
-    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
-  ) async throws(ModelFailure) -> ReplyEnd {
+  package func reply(to request: ModelRequest, reader: ReplyReader) async throws(ModelFailure) -> ReplyEnd {
     if let unsupported = unsupported(in: request) { throw ModelFailure(unsupported) }
     let parts: [AnswerPart]
     if let text = SmallTalk.answer(to: request.question) {
@@ -68,7 +66,7 @@ package struct ExtractiveLanguageModel: LanguageModel {
         }
         guard !Task.isCancelled else { throw .cancelled }
         used += tokens
-        try await emit(piece)
+        try await reader.write(piece)
       }
       if let quote = part.quote { quotes.append(quote) }
     }

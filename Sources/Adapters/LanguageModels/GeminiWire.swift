@@ -2,6 +2,8 @@ import Application
 import Domain
 import FoundationEssentials
 import JSONValues
+import NIOCore
+import NIOFoundationCompat
 import NIOHTTP1
 
 /// Google Gemini's `streamGenerateContent`.
@@ -21,7 +23,7 @@ struct GeminiWire: ProviderWire {
   // Never in the address, which others may log.
   func keyHeaders(_ key: ProviderKey) -> HTTPHeaders { ["x-goog-api-key": key.secret] }
 
-  func body(_ request: ModelRequest, model: String, temperature: Double?) throws -> Data {
+  func body(_ request: ModelRequest, model: String, temperature: Double?) throws -> ByteBuffer {
     let instructions = request.messages.filter { $0.role == .system }.map(\.content).filter { !$0.isEmpty }
     var body: [String: JSONValue] = [
       "contents": .array(
@@ -48,7 +50,7 @@ struct GeminiWire: ProviderWire {
       }
       body["tools"] = .array([.object(["functionDeclarations": .array(functions)])])
     }
-    return try JSONValue.object(body).data
+    return ByteBuffer(data: try JSONValue.object(body).data)
   }
 
   private func generation(_ request: ModelRequest, temperature: Double?) throws -> [String: JSONValue] {

@@ -18,6 +18,7 @@ package final class HTTPLanguageModel: LanguageModel {
   private let configuration: Configuration
   private let wire: any ProviderWire
   private let connections: ProviderConnections?
+  private let watches: ReplyWatches
   private let instrument: (any Instrument)?
   private let logger: Logger
 
@@ -36,6 +37,9 @@ package final class HTTPLanguageModel: LanguageModel {
     name = configuration.name
     self.configuration = configuration
     wire = configuration.dialect.wire(configuration.profile)
+    let timeouts = configuration.timeouts
+    watches = ReplyWatches(
+      ReplyWatches.Times(firstToken: timeouts.firstToken, gap: timeouts.gap, whole: timeouts.whole))
     self.logger = logger
     // The base URL was checked when the configuration was made.
     self.connections = ProviderConnections.Address(configuration.baseURL).map {
@@ -55,36 +59,26 @@ package final class HTTPLanguageModel: LanguageModel {
     return configuration.profile.unsupported(in: request, by: name)
   }
 
-  package func reply(
-    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
-  ) async throws(ModelFailure) -> ReplyEnd {
+  package func reply(to request: ModelRequest, reader: ReplyReader) async throws(ModelFailure) -> ReplyEnd {
     // The client may still send a request whose task is cancelled already.
     guard !Task.isCancelled else { throw .cancelled }
     if let unsupported = unsupported(in: request) { throw ModelFailure(unsupported) }
-    let body: Data
+    let body: ByteBuffer
     do {
       body = try wire.body(request, model: configuration.model, temperature: configuration.temperature)
     } catch {
       throw .rejected("the request to the model \(name) cannot be written as JSON")
     }
     guard let connections else { throw .misconfigured("the model \(name) has no address") }
-    let timeouts = configuration.timeouts
-    let isWhole = wire.answersWhole(request)
-    // Of an answer that comes at once nothing can be said before.
-    let watch = ReplyWatch(
-      firstToken: isWhole ? timeouts.whole : timeouts.firstToken, gap: timeouts.gap, whole: timeouts.whole)
+    let watch = watches.begin(isWhole: wire.answersWhole(request), on: connections.eventLoop)
+    defer { watches.end(watch) }
     let stream = ReplyStream(
       name: name, wire: wire, offeredTools: Set(request.tools.map(\.name)),
       takesUnknownTools: request.takesUnknownTools,
-      maximumEventBytes: configuration.limits.eventBytes)
+      maximumEventBytes: configuration.limits.eventBytes, maximumBytes: configuration.limits.responseBytes)
     let failure: ModelFailure
     do {
-      // `emit` does not outlive this call: the watch's tasks have ended when `run` returns.
-      try await withoutActuallyEscaping(emit) { emit in
-        try await watch.run(on: connections.eventLoop) { [self] in
-          try await read(request, body, by: connections, into: stream, watch: watch, emit: emit)
-        }
-      }
+      try await read(request, body, by: connections, into: stream, watch: watch, reader)
       return try stream.end()
     } catch let error as ModelFailure {
       failure = error
@@ -101,12 +95,11 @@ package final class HTTPLanguageModel: LanguageModel {
   }
 
   private func read(
-    _ request: ModelRequest, _ body: Data, by connections: ProviderConnections, into stream: ReplyStream,
-    watch: ReplyWatch, emit: @Sendable (String) async throws(ModelFailure) -> Void
+    _ request: ModelRequest, _ body: ByteBuffer, by connections: ProviderConnections, into stream: ReplyStream,
+    watch: ReplyWatch, _ reader: ReplyReader
   ) async throws {
-    let body = ByteBuffer(data: body)
     let (answer, key) = try await configuration.keys.answer { key in
-      try await connections.send(self.request(request, body, key, to: connections.address))
+      try await connections.send(self.request(request, body, key, to: connections.address), watch: watch)
     }
     do {
       try await answer.cancellable {
@@ -118,9 +111,9 @@ package final class HTTPLanguageModel: LanguageModel {
         }
         let type = answer.headers.first(name: "content-type").map { MediaType($0).name }
         if type == "text/event-stream" {
-          try await readStream(answer, into: stream, watch: watch, emit: emit)
+          try await readStream(answer, into: stream, watch: watch, reader)
         } else if type == "application/json", wire.answersWhole(request) {
-          try await readWhole(answer, into: stream, watch: watch, emit: emit)
+          try await readWhole(answer, into: stream, watch: watch, reader)
         } else {
           throw ProviderFailure(name: name).broken("did not answer with a stream of events")
         }
@@ -135,26 +128,25 @@ package final class HTTPLanguageModel: LanguageModel {
   }
 
   private func readStream(
-    _ answer: ProviderExchange, into stream: ReplyStream, watch: ReplyWatch,
-    emit: @Sendable (String) async throws(ModelFailure) -> Void
+    _ answer: ProviderExchange, into stream: ReplyStream, watch: ReplyWatch, _ reader: ReplyReader
   ) async throws {
-    var left = configuration.limits.responseBytes
-    while let part = try await answer.next() {
-      left -= part.readableBytes
-      guard left >= 0 else { throw ProviderFailure(name: name).broken("sent more than the limit for a reply") }
-      for text in try stream.feed(part.readableBytesView) {
-        watch.pause()
-        try await emit(text)
-        watch.resume()
+    while true {
+      let isOver = try await answer.read { part in
+        let progress = try stream.feed(part, to: reader)
+        if progress != .silent { watch.note() }
+        return progress != .readerIsBehind && !stream.isDone
+      }
+      while stream.isReaderBehind {
+        try await watch.wait { try await reader.untilReady() }
+        try stream.goOn(to: reader)
       }
       if stream.isDone { return }
+      if isOver { return try Task.checkCancellation() }
     }
-    try Task.checkCancellation()
   }
 
   private func readWhole(
-    _ answer: ProviderExchange, into stream: ReplyStream, watch: ReplyWatch,
-    emit: @Sendable (String) async throws(ModelFailure) -> Void
+    _ answer: ProviderExchange, into stream: ReplyStream, watch: ReplyWatch, _ reader: ReplyReader
   ) async throws {
     var whole = ByteBuffer()
     while let part = try await answer.next() {
@@ -164,9 +156,7 @@ package final class HTTPLanguageModel: LanguageModel {
       whole.writeImmutableBuffer(part)
     }
     guard let text = try stream.take(whole: whole), !text.isEmpty else { return }
-    watch.pause()
-    try await emit(text)
-    watch.resume()
+    if !(try reader.take(text)) { try await watch.wait { try await reader.untilReady() } }
   }
 
   /// What the body of an error answer says, where it says something within the first 16 KiB.

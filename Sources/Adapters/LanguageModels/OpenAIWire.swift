@@ -2,6 +2,7 @@ import Application
 import Domain
 import FoundationEssentials
 import JSONValues
+import NIOCore
 import NIOHTTP1
 
 /// Chat completions and completions, as OpenAI, vLLM, Ollama, llama.cpp's server and others speak them.
@@ -20,7 +21,7 @@ struct OpenAIWire: ProviderWire {
 
   func keyHeaders(_ key: ProviderKey) -> HTTPHeaders { ["authorization": "Bearer \(key.secret)"] }
 
-  func body(_ request: ModelRequest, model: String, temperature: Double?) throws -> Data {
+  func body(_ request: ModelRequest, model: String, temperature: Double?) throws -> ByteBuffer {
     let texts = request.messages.reduce(0) { $0 + $1.content.utf8.count }
     var json = JSONWriter(capacity: 512 + texts + texts / 8)
     try json.object { json in
@@ -52,7 +53,7 @@ struct OpenAIWire: ProviderWire {
         try json.array { json in for tool in request.tools { try write(tool, to: &json) } }
       }
     }
-    return Data(json.bytes)
+    return ByteBuffer(bytes: json.bytes)
   }
 
   private func write(

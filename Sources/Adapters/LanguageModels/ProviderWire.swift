@@ -2,6 +2,7 @@ import Application
 import Domain
 import FoundationEssentials
 import JSONValues
+import NIOCore
 import NIOHTTP1
 
 /// How one provider's requests and events are written; it holds no state and knows no connection.
@@ -15,7 +16,7 @@ protocol ProviderWire: Sendable {
   /// What of a request the provider has no way to take, as clients name it; `nil` where there is nothing.
   func unsupported(in request: ModelRequest) -> String?
   /// The body, as JSON.
-  func body(_ request: ModelRequest, model: String, temperature: Double?) throws -> Data
+  func body(_ request: ModelRequest, model: String, temperature: Double?) throws -> ByteBuffer
   /// Whether a request is one whose reply is answered whole, in place of a stream of events.
   func answersWhole(_ request: ModelRequest) -> Bool
   /// Reads a whole answer into what is known of the reply; answers with its text.

@@ -1,6 +1,5 @@
 import Application
 import Domain
-import FoundationEssentials
 import NIOCore
 import Synchronization
 
@@ -10,8 +9,13 @@ final class ReplyStream: Sendable {
     var parser: ServerSentEventParser
     var hasBegun = false
     var progress: ReplyProgress
-    /// What ends the reply behind texts that came in the same bytes; thrown by the next call.
+    /// The texts that the reader has not taken yet, the next one last.
+    var texts: [String] = []
+    var isReaderBehind = false
+    /// What ends the reply behind texts that came in the same bytes; thrown when they have been taken.
     var pending: ModelFailure?
+    /// How many bytes more a reply may have.
+    var bytesLeft: Int
   }
 
   private let failure: ProviderFailure
@@ -22,7 +26,7 @@ final class ReplyStream: Sendable {
 
   init(
     name: String, wire: any ProviderWire, offeredTools: Set<String>, takesUnknownTools: Bool = false,
-    maximumEventBytes: Int
+    maximumEventBytes: Int, maximumBytes: Int
   ) {
     failure = ProviderFailure(name: name)
     self.wire = wire
@@ -30,7 +34,8 @@ final class ReplyStream: Sendable {
     self.takesUnknownTools = takesUnknownTools
     state = Mutex(
       State(
-        parser: ServerSentEventParser(maximumEventBytes: maximumEventBytes), progress: ReplyProgress(failure: failure)))
+        parser: ServerSentEventParser(maximumEventBytes: maximumEventBytes), progress: ReplyProgress(failure: failure),
+        bytesLeft: maximumBytes))
   }
 
   /// Whether the provider has sent anything of a stream.
@@ -38,13 +43,52 @@ final class ReplyStream: Sendable {
   /// Whether the provider has said that nothing more follows.
   var isDone: Bool { state.withLock { $0.progress.isDone } }
 
-  /// Takes the next bytes and answers with the texts in them, none of them empty. What is wrong behind a text is thrown
-  /// by the next call, or by ``end()``: however the network cuts the stream, the same texts arrive.
-  func feed(_ bytes: some Sequence<UInt8>) throws(ModelFailure) -> [String] {
+  /// What came of bytes.
+  enum Progress {
+    /// There was no text in them.
+    case silent
+    /// The reader has taken their texts, and may have more.
+    case ready
+    /// The reader has taken a text, and has to be waited for.
+    case readerIsBehind
+  }
+
+  /// Takes the next bytes, and hands the texts in them to the reader. What is wrong behind a text is thrown by the next
+  /// call, or by ``end()``: however the network cuts the stream, the same texts arrive.
+  func feed(_ bytes: ByteBuffer, to reader: ReplyReader) throws(ModelFailure) -> Progress {
     let result = state.withLock { state in
-      Result { () throws(ModelFailure) in try read(bytes, &state) }
+      Result { () throws(ModelFailure) in
+        state.bytesLeft -= bytes.readableBytes
+        guard state.bytesLeft >= 0 else { throw failure.broken("sent more than the limit for a reply") }
+        return try read(bytes, &state)
+      }
     }
-    return try result.get()
+    guard let text = try result.get() else { return .silent }
+    try hand(text, to: reader)
+    return isReaderBehind ? .readerIsBehind : .ready
+  }
+
+  /// Whether the reader is to be waited for, and ``goOn(to:)`` called then.
+  var isReaderBehind: Bool { state.withLock { $0.isReaderBehind } }
+
+  /// The reader is ready: hands over the texts that it has not taken yet.
+  func goOn(to reader: ReplyReader) throws(ModelFailure) {
+    let text = state.withLock { state in
+      state.isReaderBehind = false
+      return state.texts.popLast()
+    }
+    if let text { try hand(text, to: reader) }
+  }
+
+  private func hand(_ first: String, to reader: ReplyReader) throws(ModelFailure) {
+    var next: String? = first
+    while let text = next {
+      let isReady = try reader.take(text)
+      next = state.withLock { state in
+        state.isReaderBehind = !isReady
+        return isReady ? state.texts.popLast() : nil
+      }
+    }
   }
 
   /// Takes an answer that is whole; answers with its text, if it has one.
@@ -83,30 +127,32 @@ final class ReplyStream: Sendable {
     return ReplyEnd(finishReason: reason, usage: usage, toolCalls: calls)
   }
 
-  private func read(_ bytes: some Sequence<UInt8>, _ state: inout State) throws(ModelFailure) -> [String] {
+  /// Reads bytes: the first text in them is the result, those behind it wait.
+  private func read(_ bytes: ByteBuffer, _ state: inout State) throws(ModelFailure) -> String? {
     state.hasBegun = true
     if let pending = state.pending { throw pending }
     let events: [ServerSentEventParser.Event]
     do {
-      events = try state.parser.feed(bytes)
+      events = try state.parser.feed(bytes.readableBytesView)
     } catch {
       switch error {
       case .tooLong: throw failure.broken("sent an event that is too long")
       case .notUTF8: throw failure.broken("sent what is not UTF-8")
       }
     }
-    var texts: [String] = []
+    var first: String?
     for event in events where !state.progress.isDone {
       do throws(ModelFailure) {
         guard let text = try wire.read(event, into: &state.progress), !text.isEmpty else { continue }
         state.progress.hasText = true
-        texts.append(text)
+        if first == nil { first = text } else { state.texts.append(text) }
       } catch {
-        guard !texts.isEmpty else { throw error }
+        guard first != nil else { throw error }
         state.pending = error
         break
       }
     }
-    return texts
+    if state.texts.count > 1 { state.texts.reverse() }
+    return first
   }
 }

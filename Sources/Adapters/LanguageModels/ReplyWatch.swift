@@ -1,7 +1,71 @@
 import NIOCore
 import Synchronization
 
-/// Ends a provider's call that takes too long, and keeps what is known of it meanwhile.
+/// Ends the calls of one model that take too long.
+///
+/// One timer looks at all of them in turn, since a timer of each call, moved with each part of each reply, would cost more
+/// than many a call. So a time may be over by up to an eighth, and by no more than ``maximumStride``, before it is noticed.
+final class ReplyWatches: Sendable {
+  /// The times that a provider has.
+  struct Times: Sendable {
+    /// Until the first text.
+    let firstToken: Duration
+    /// From one text to the next.
+    let gap: Duration
+    /// Until the end.
+    let whole: Duration
+  }
+
+  /// The longest that passes between two looks.
+  static let maximumStride = Duration.milliseconds(250)
+
+  private struct State {
+    var watches: [ObjectIdentifier: ReplyWatch] = [:]
+    var isLooking = false
+  }
+
+  private let times: Times
+  private let stride: TimeAmount
+  private let state = Mutex(State())
+
+  init(_ times: Times) {
+    self.times = times
+    let shortest = min(times.firstToken, times.gap, times.whole)
+    stride = .nanoseconds(Int64(min(max(shortest / 8, .milliseconds(1)), Self.maximumStride) / .nanoseconds(1)))
+  }
+
+  /// Watches a call until ``end(_:)``.
+  ///
+  /// - Parameter isWhole: whether the answer comes at once: then nothing can be said before its end.
+  func begin(isWhole: Bool, on eventLoop: any EventLoop) -> ReplyWatch {
+    let watch = ReplyWatch(times, isWhole: isWhole)
+    let isFirst = state.withLock { state in
+      state.watches[ObjectIdentifier(watch)] = watch
+      defer { state.isLooking = true }
+      return !state.isLooking
+    }
+    if isFirst { look(on: eventLoop) }
+    return watch
+  }
+
+  /// The call has ended.
+  func end(_ watch: ReplyWatch) { state.withLock { $0.watches[ObjectIdentifier(watch)] = nil } }
+
+  private func look(on eventLoop: any EventLoop) {
+    eventLoop.scheduleTask(in: stride) { [self] in
+      let watches = state.withLock { state in
+        state.isLooking = !state.watches.isEmpty
+        return state.watches
+      }
+      guard !watches.isEmpty else { return }
+      let now = ContinuousClock.now
+      for watch in watches.values { watch.look(at: now) }
+      look(on: eventLoop)
+    }
+  }
+}
+
+/// Ends one call of a provider that takes too long.
 final class ReplyWatch: Sendable {
   /// Which time ran out.
   enum Expiry: Error, Hashable {
@@ -11,83 +75,99 @@ final class ReplyWatch: Sendable {
   private struct State {
     /// When the provider must have sent something, and what it is if not; `nil` while the reader has the turn.
     var next: (deadline: ContinuousClock.Instant, expiry: Expiry)?
-    var isOver = false
-    var waiter: CheckedContinuation<Expiry?, Never>?
-    var timer: Scheduled<Void>?
+    var expiry: Expiry?
+    var exchange: ProviderExchange?
+    /// Whether the reader is waited for, and who does.
+    var isReaderReady = true
+    var waiter: CheckedContinuation<Void, Never>?
   }
 
   private let end: ContinuousClock.Instant
   private let gap: Duration
-  /// The shortest time that a deadline is ever away when it is set: no sleep is longer, so none is overslept.
-  private let stride: Duration
+  /// Whether a text has come since somebody looked.
+  private let hasNews = Atomic(false)
   private let state: Mutex<State>
 
-  init(firstToken: Duration, gap: Duration, whole: Duration) {
+  fileprivate init(_ times: ReplyWatches.Times, isWhole: Bool) {
     let now = ContinuousClock.now
-    end = now + whole
-    self.gap = gap
-    stride = min(gap, firstToken)
-    state = Mutex(State(next: (now + firstToken, .firstToken)))
+    end = now + times.whole
+    gap = times.gap
+    state = Mutex(State(next: (now + (isWhole ? times.whole : times.firstToken), .firstToken)))
   }
 
-  /// The reader has the turn: the provider is not waited for.
-  func pause() { state.withLock { $0.next = nil } }
-
-  /// The provider has the turn again.
-  func resume() { state.withLock { $0.next = (.now + gap, .gap) } }
-
-  /// Runs a call until it is done or a time runs out; it is cancelled then, and has ended when this returns.
-  ///
-  /// The time is kept by an event loop: a task that sleeps beside each call would cost more than many a call.
-  func run<Value: Sendable>(
-    on eventLoop: any EventLoop, _ call: @escaping @Sendable () async throws -> Value
-  ) async throws -> Value {
-    try await withThrowingTaskGroup(of: Value.self) { group in
-      group.addTask {
-        defer { self.finish(with: nil) }
-        return try await call()
-      }
-      let expiry = await untilFinished(eventLoop)
-      if expiry != nil { group.cancelAll() }
-      let result = await group.nextResult()
-      if let expiry, (try? result?.get()) == nil { throw expiry }
-      guard let result else { throw CancellationError() }
-      return try result.get()
+  /// The call goes on with an exchange: it fails when a time runs out, or at once when one has.
+  func follow(_ exchange: ProviderExchange) {
+    let expiry = state.withLock { state in
+      state.exchange = exchange
+      return state.expiry
     }
+    if let expiry { Self.end(exchange, expiry) }
   }
 
-  private func untilFinished(_ eventLoop: any EventLoop) async -> Expiry? {
+  /// A text has come, and the provider has the turn still, or again.
+  func note() { hasNews.store(true, ordering: .relaxed) }
+
+  /// Waits for the reader, whose time is not the provider's: only that of the whole call runs out meanwhile.
+  ///
+  /// - Throws: what the reader throws, or the expiry; the wait has ended when this returns.
+  func wait(for reader: @escaping @Sendable () async throws -> Void) async throws {
+    state.withLock { ($0.next, $0.isReaderReady) = (nil, false) }
+    let result = await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        defer { self.readerHasEnded() }
+        try await reader()
+      }
+      await untilReaderHasEnded()
+      if expiry != nil { group.cancelAll() }
+      return await group.nextResult()
+    }
+    if let expiry { throw expiry }
+    try result?.get()
+    let deadline = ContinuousClock.now + gap
+    state.withLock { $0.next = (deadline, .gap) }
+  }
+
+  private var expiry: Expiry? { state.withLock { $0.expiry } }
+
+  private func untilReaderHasEnded() async {
     await withCheckedContinuation { continuation in
       let isOver = state.withLock { state in
-        if !state.isOver { state.waiter = continuation }
-        return state.isOver
+        let isOver = state.isReaderReady || state.expiry != nil
+        if !isOver { state.waiter = continuation }
+        return isOver
       }
-      if isOver { continuation.resume(returning: nil) } else { look(on: eventLoop) }
+      if isOver { continuation.resume() }
     }
   }
 
-  /// Looks whether a time has run out, and again when the next may have.
-  private func look(on eventLoop: any EventLoop) {
-    let now = ContinuousClock.now
-    let next: (deadline: ContinuousClock.Instant, expiry: Expiry)? = state.withLock { $0.next }
-    if now >= end { return finish(with: .whole) }
-    if let next, now >= next.deadline { return finish(with: next.expiry) }
-    let wait = now.duration(to: min(end, next?.deadline ?? end, now + stride))
-    let timer = eventLoop.scheduleTask(in: .nanoseconds(Int64(wait / .nanoseconds(1)) + 1)) { self.look(on: eventLoop) }
-    let isOver = state.withLock { state in
-      state.timer = timer
-      return state.isOver
+  private func readerHasEnded() {
+    let waiter = state.withLock { state in
+      state.isReaderReady = true
+      return state.waiter.take()
     }
-    if isOver { timer.cancel() }
+    waiter?.resume()
   }
 
-  private func finish(with expiry: Expiry?) {
-    let (waiter, timer) = state.withLock { state in
-      let (waiter, timer) = (state.waiter, state.timer)
-      (state.isOver, state.waiter, state.timer) = (true, nil, nil)
-      return (waiter, timer)
+  /// Looks whether a time has run out.
+  fileprivate func look(at now: ContinuousClock.Instant) {
+    let hasNews = hasNews.exchange(false, ordering: .relaxed)
+    let expired: (Expiry, ProviderExchange?, CheckedContinuation<Void, Never>?)? = state.withLock { state in
+      guard state.expiry == nil else { return nil }
+      if hasNews, state.next != nil { state.next = (now + gap, .gap) }
+      if now >= end {
+        state.expiry = .whole
+      } else if let next = state.next, now >= next.deadline {
+        state.expiry = next.expiry
+      }
+      return state.expiry.map { ($0, state.exchange, state.waiter.take()) }
     }
-    timer?.cancel()
-    waiter?.resume(returning: expiry)
+    guard let (expiry, exchange, waiter) = expired else { return }
+    waiter?.resume()
+    if let exchange { Self.end(exchange, expiry) }
+  }
+
+  private static func end(_ exchange: ProviderExchange, _ expiry: Expiry) {
+    exchange.fail(expiry)
+    exchange.leave(closing: true)
   }
 }

@@ -16,7 +16,7 @@ extension IDGenerator {
     return IDGenerator {
       var random = SystemRandomNumberGenerator()
       let milliseconds = UInt64(max(0, clock.now().microseconds / 1000))
-      let (timestamp, counter) = sequence.next(at: milliseconds, seed: .random(in: 0..<2048, using: &random))
+      let (timestamp, counter) = sequence.next(at: milliseconds, seed: .random(in: 0..<2048))
       return UUID(version7: timestamp, counter: counter, random: .random(in: .min ... .max, using: &random))
     }
   }
@@ -29,14 +29,14 @@ final class MonotonicSequence: Sendable {
   /// The next pair, greater than every one before.
   ///
   /// - Parameter seed: where the counter starts when the timestamp moves, below 2,048.
-  func next(at milliseconds: UInt64, seed: UInt16) -> (timestamp: UInt64, counter: UInt16) {
+  func next(at milliseconds: UInt64, seed: @autoclosure () -> UInt16) -> (timestamp: UInt64, counter: UInt16) {
     last.withLock { last in
       if milliseconds > last.timestamp {
-        last = (milliseconds, seed)
+        last = (milliseconds, seed())
       } else if last.counter < 0xFFF {
         last.counter += 1
       } else {
-        last = (last.timestamp + 1, seed)
+        last = (last.timestamp + 1, seed())
       }
       return last
     }

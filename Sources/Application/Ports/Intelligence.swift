@@ -45,9 +45,9 @@ package protocol Intelligence: Sendable {
   func models() async throws(UseCaseFailure) -> ModelCatalog
 
   /// Has a model go on with a dialogue or a text that is not stored, as ``CompleteDialogue`` has it. The next event is
-  /// not made before `emit` has returned.
+  /// not made before `reader` is ready for it.
   func complete(
-    _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping CompletionEmitter
+    _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, reader: CompletionReader
   ) async throws(UseCaseFailure)
 
   /// The documents and the other pending submissions that a submission is much like.
@@ -76,8 +76,16 @@ extension Intelligence {
 
   /// The same, of a call that brings no reservation.
   package func complete(
-    _ command: CompleteDialogue.Command, _ caller: Principal, emit: @escaping CompletionEmitter
+    _ command: CompleteDialogue.Command, _ caller: Principal, reader: CompletionReader
   ) async throws(UseCaseFailure) {
-    try await complete(command, caller, usage: nil, emit: emit)
+    try await complete(command, caller, usage: nil, reader: reader)
+  }
+
+  /// The same, of a call that brings no reservation, for a reader that is waited for after each event.
+  package func complete(
+    _ command: CompleteDialogue.Command, _ caller: Principal,
+    emit: @escaping @Sendable (CompletionEvent) async throws(UseCaseFailure) -> Void
+  ) async throws(UseCaseFailure) {
+    try await complete(command, caller, usage: nil, reader: CompletionReader(emit))
   }
 }

@@ -29,22 +29,36 @@ package struct ModelMessage: Hashable, Sendable {
 
 /// What a model is asked.
 package struct ModelRequest: Hashable, Sendable {
+  private struct Content: Hashable, Sendable {
+    let messages: [ModelMessage]
+    let question: String
+    let sources: [Source]
+    let maximumTokens: Int?
+    let tools: [ModelTool]
+    let options: GenerationOptions
+    let isGrounded: Bool
+    let prompt: ModelPrompt?
+    let organizationID: OrganizationID?
+  }
+
+  private let content: Boxed<Content>
+
   /// The dialogue, instructions first, the question last; the passages are quoted in it as marked data.
-  package let messages: [ModelMessage]
+  package var messages: [ModelMessage] { content.value.messages }
   /// The question alone, for a model that reads passages itself.
-  package let question: String
+  package var question: String { content.value.question }
   /// The passages, for the same.
-  package let sources: [Source]
+  package var sources: [Source] { content.value.sources }
   /// The most tokens of the reply; `nil` leaves it to the model.
-  package let maximumTokens: Int?
+  package var maximumTokens: Int? { content.value.maximumTokens }
   /// The tools that the model may ask for.
-  package let tools: [ModelTool]
+  package var tools: [ModelTool] { content.value.tools }
   /// How it is to generate.
-  package let options: GenerationOptions
+  package var options: GenerationOptions { content.value.options }
   /// Whether passages were looked for, even where none was found.
-  package let isGrounded: Bool
+  package var isGrounded: Bool { content.value.isGrounded }
   /// A text that is to be continued in place of a dialogue, which is empty then; `nil` for a dialogue.
-  package let prompt: ModelPrompt?
+  package var prompt: ModelPrompt? { content.value.prompt }
   /// Is told which model is asked, where a name leads to several; `nil` where nobody wants to know.
   package var answering: AnsweringModel?
   /// Whether its reader wants the reply whole, and none of its parts before: a model may then answer at once.
@@ -53,7 +67,7 @@ package struct ModelRequest: Hashable, Sendable {
   /// is none. Otherwise it breaks the reply. Where no tool was offered every call does.
   package var takesUnknownTools = false
   /// For whom it is asked; `nil` where that is nobody's matter, and then no reply is kept for another.
-  package let organizationID: OrganizationID?
+  package var organizationID: OrganizationID? { content.value.organizationID }
 
   /// Makes a request.
   package init(
@@ -61,15 +75,10 @@ package struct ModelRequest: Hashable, Sendable {
     options: GenerationOptions = GenerationOptions(), isGrounded: Bool = true, prompt: ModelPrompt? = nil,
     organizationID: OrganizationID? = nil
   ) {
-    self.messages = messages
-    self.question = question
-    self.sources = sources
-    self.maximumTokens = maximumTokens
-    self.tools = tools
-    self.options = options
-    self.isGrounded = isGrounded
-    self.prompt = prompt
-    self.organizationID = organizationID
+    content = Boxed(
+      Content(
+        messages: messages, question: question, sources: sources, maximumTokens: maximumTokens, tools: tools,
+        options: options, isGrounded: isGrounded, prompt: prompt, organizationID: organizationID))
   }
 }
 
@@ -189,13 +198,18 @@ package protocol LanguageModel: Sendable {
   /// Replies, handing over each part of the text as it comes. Each part is handed over before the next is read, so a
   /// slow reader slows the model down. Leaving by cancellation closes the upstream call before this returns.
   ///
-  /// - Parameter emit: takes the next part, never empty; its error ends the call and is thrown on.
-  func reply(
-    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
-  ) async throws(ModelFailure) -> ReplyEnd
+  /// - Parameter reader: gets the parts, none of them empty; its error ends the call and is thrown on.
+  func reply(to request: ModelRequest, reader: ReplyReader) async throws(ModelFailure) -> ReplyEnd
 }
 
 extension LanguageModel {
+  /// Replies to a reader that is waited for after each part.
+  package func reply(
+    to request: ModelRequest, emit: @escaping @Sendable (String) async throws(ModelFailure) -> Void
+  ) async throws(ModelFailure) -> ReplyEnd {
+    try await reply(to: request, reader: ReplyReader(emit))
+  }
+
   /// Nothing is known.
   package var profiles: [ModelProfile] { [.unknown] }
 

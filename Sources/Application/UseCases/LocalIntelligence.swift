@@ -61,10 +61,10 @@ package struct LocalIntelligence: Intelligence {
   package func models() async throws(UseCaseFailure) -> ModelCatalog { useCases.listModels() }
 
   package func complete(
-    _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping CompletionEmitter
+    _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, reader: CompletionReader
   ) async throws(UseCaseFailure) {
     try await metering(usage, caller, .completion) { meter throws(UseCaseFailure) in
-      try await useCases.complete(command, caller, meter: meter, emit: emit)
+      try await useCases.complete(command, caller, meter: meter, reader: reader)
     }
   }
 

@@ -25,24 +25,26 @@ struct ObservedLanguageModel: LanguageModel {
 
   func unsupported(in request: ModelRequest) -> UnsupportedRequest? { model.unsupported(in: request) }
 
-  func reply(
-    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
-  ) async throws(ModelFailure) -> ReplyEnd {
+  func reply(to request: ModelRequest, reader: ReplyReader) async throws(ModelFailure) -> ReplyEnd {
     try await withTracedSpan(SpanName.provider, ofKind: .client, attributes(of: request)) {
       span throws(ModelFailure) in
       let waiting = InstrumentationSystem.tracer.startAnySpan(SpanName.firstToken, context: span.context)
       let watch = Watch(start: .now)
       do throws(ModelFailure) {
-        let end = try await model.reply(to: request) { text throws(ModelFailure) in
-          if let gap = watch.arrived() {
-            interToken.record(gap)
-          } else {
-            firstToken.record(watch.sinceStart)
-            waiting.end()
-          }
-          try await emit(text)
-          watch.taken()
-        }
+        let end = try await model.reply(
+          to: request,
+          reader: ReplyReader { part throws(ModelFailure) in
+            switch watch.arrived() {
+            case .first(let time):
+              firstToken.record(time)
+              waiting.end()
+            case .next(let gap): interToken.record(gap)
+            }
+            return try reader.take(part)
+          } untilReady: { () throws(ModelFailure) in
+            try await reader.untilReady()
+            watch.waited()
+          })
         tell(span, end)
         if let rate = watch.rate(of: end.usage) { self.rate.record(rate) }
         // A reply of tool calls alone has no first text.
@@ -74,44 +76,51 @@ struct ObservedLanguageModel: LanguageModel {
   }
 }
 
-/// When the parts of a reply came. The time that the reader takes for a part is not the model's, and does not count.
+/// When the parts of a reply came. The time that the reader is waited for is not the model's, and does not count.
 private final class Watch: Sendable {
+  /// What is measured when a part comes, in milliseconds.
+  enum Arrival {
+    /// The first part: since the call.
+    case first(Double)
+    /// Any other: since the one before, or since the reader was ready for it.
+    case next(Double)
+  }
+
   private struct State {
     var first: ContinuousClock.Instant?
-    var taken: ContinuousClock.Instant?
+    /// When the last part came, or the reader was ready for the next.
+    var last: ContinuousClock.Instant
     var reading = Duration.zero
-    var arrived: ContinuousClock.Instant?
   }
 
   private let start: ContinuousClock.Instant
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
-  init(start: ContinuousClock.Instant) { self.start = start }
+  init(start: ContinuousClock.Instant) {
+    self.start = start
+    state = Mutex(State(last: start))
+  }
 
   var hasBegun: Bool { state.withLock { $0.first != nil } }
 
-  /// From the call to now, in milliseconds.
-  var sinceStart: Double { (ContinuousClock.now - start) / .milliseconds(1) }
-
-  /// A part came: the milliseconds since the reader took the one before; `nil` for the first.
-  func arrived() -> Double? {
+  /// A part came.
+  func arrived() -> Arrival {
     let now = ContinuousClock.now
     return state.withLock { state in
-      state.arrived = now
-      guard state.first != nil else {
-        state.first = now
-        return nil
-      }
-      return state.taken.map { (now - $0) / .milliseconds(1) }
+      let gap = now - state.last
+      state.last = now
+      guard state.first == nil else { return .next(gap.milliseconds) }
+      state.first = now
+      return .first(gap.milliseconds)
     }
   }
 
-  /// The reader took it.
-  func taken() {
+  /// The reader is ready for another, which it was not at once.
+  func waited() {
     let now = ContinuousClock.now
     state.withLock { state in
-      state.taken = now
-      if let arrived = state.arrived { state.reading += now - arrived }
+      state.reading += now - state.last
+      state.last = now
     }
   }
 
@@ -121,5 +130,12 @@ private final class Watch: Sendable {
     guard let usage, usage.completionTokens > 1, let first = state.first else { return nil }
     let seconds = (ContinuousClock.now - first - state.reading) / .seconds(1)
     return seconds > 0 ? Double(usage.completionTokens - 1) / seconds : nil
+  }
+}
+
+extension Duration {
+  fileprivate var milliseconds: Double {
+    let (seconds, attoseconds) = components
+    return Double(seconds) * 1e3 + Double(attoseconds) * 1e-15
   }
 }

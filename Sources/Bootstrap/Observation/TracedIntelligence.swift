@@ -23,11 +23,11 @@ struct TracedIntelligence: Intelligence {
   }
 
   func complete(
-    _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping CompletionEmitter
+    _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, reader: CompletionReader
   ) async throws(UseCaseFailure) {
     let operation = command.prompt == nil ? "chat" : "text_completion"
     try await withTracedSpan(SpanName.chat, attributes(operation, caller)) { _ throws(UseCaseFailure) in
-      try await intelligence.complete(command, caller, usage: usage, emit: emit)
+      try await intelligence.complete(command, caller, usage: usage, reader: reader)
     }
   }
 

@@ -68,13 +68,13 @@ final class ScriptedIntelligence: Intelligence {
   }
 
   func complete(
-    _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping CompletionEmitter
+    _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, reader: CompletionReader
   ) async throws(UseCaseFailure) {
     let events = state.withLock { state in
       state.completed.append(command)
       return state.completions
     }
-    for event in events { try await emit(event) }
+    for event in events { try await reader.write(event) }
     try note(caller, usage)
   }
 

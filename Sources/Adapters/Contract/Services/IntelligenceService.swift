@@ -137,10 +137,10 @@ package struct IntelligenceService: Opentier_Intelligence_V1_IntelligenceService
     let caller = try Principal(request.caller)
     let command = try CompleteDialogue.Command(request)
     try await Self.rethrowing {
-      try await intelligence.complete(command, caller, usage: UsageTicket(request.caller)) {
-        event throws(UseCaseFailure) in
+      let reader = CompletionReader { event throws(UseCaseFailure) in
         do { try await response.write(Opentier_Intelligence_V1_CompleteResponse(event)) } catch { throw .cancelled }
       }
+      try await intelligence.complete(command, caller, usage: UsageTicket(request.caller), reader: reader)
     }
   }
 

@@ -231,16 +231,27 @@ final class CompletionExchange: @unchecked Sendable {
   ///
   /// - Throws: ``Abandoned``.
   func send(_ bytes: ByteBuffer) async throws {
-    if channel.eventLoop.inEventLoop {
-      guard !isAbandoned else { throw Abandoned() }
-      if writeNow(bytes) { return }
-    } else {
-      let isTaken = try await channel.eventLoop.submit { [self] in
-        guard !isAbandoned else { throw Abandoned() }
-        return writeNow(bytes)
-      }.get()
-      if isTaken { return }
-    }
+    let isReady =
+      if let isReady = try sendNow(bytes) { isReady } else {
+        try await channel.eventLoop.submit { [self] in try sendNow(bytes) ?? false }.get()
+      }
+    if !isReady { try await untilReady() }
+  }
+
+  /// Sends bytes at once, where the caller is on the connection's event loop.
+  ///
+  /// - Returns: whether the connection takes more; `nil` anywhere else, where nothing was sent.
+  /// - Throws: ``Abandoned``.
+  func sendNow(_ bytes: ByteBuffer) throws -> Bool? {
+    guard channel.eventLoop.inEventLoop else { return nil }
+    guard !isAbandoned else { throw Abandoned() }
+    return writeNow(bytes)
+  }
+
+  /// Returns when the connection takes more.
+  ///
+  /// - Throws: ``Abandoned``.
+  func untilReady() async throws {
     await untilWritable()
     // Its connection's end cancels it; whether that has come is known on the event loop alone.
     if Task.isCancelled { throw Abandoned() }

@@ -28,6 +28,10 @@ struct ConnectionChannel: HTTPChannelHandler {
       decoder.maxHeaderFieldSize = limits.headerFields
       decoder.maxHeaderListSize = limits.headerFields
       decoder.maxHeaderFieldCount = 1_000
+      // It keeps the buffer from one read to the next: thousands of connections that wait are not to keep much. It grows
+      // where more comes at once.
+      try channel.syncOptions?.setOption(
+        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 1_024, maximum: 65_536))
       let pipeline = channel.pipeline.syncOperations
       try pipeline.configureHTTPServerPipeline(
         withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
@@ -41,6 +45,13 @@ struct ConnectionChannel: HTTPChannelHandler {
   func handle(value: Value, logger: Logger) async {
     // It fails where the connection has ended, and there is nothing to answer.
     guard let channel = try? await value.attached.get() else { return }
+    await serve(channel, logger: logger)
+  }
+
+  /// Has Hummingbird answer. A function of its own, never inlined: what it needs is kept by every connection that waits
+  /// otherwise, and most that ask for completions wait until their end.
+  @inline(never)
+  private func serve(_ channel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>, logger: Logger) async {
     await handleHTTP(asyncChannel: channel, logger: logger)
   }
 }

@@ -86,19 +86,22 @@ struct CompletionCall {
   }
 
   private func complete(
-    _ request: Completion, keepsText: Bool, onPart: @escaping @Sendable (String) async throws -> Void
+    _ request: Completion, keepsText: Bool, take: @escaping @Sendable (String) throws -> Bool,
+    untilReady: @escaping @Sendable () async throws -> Void
   ) async throws -> WholeReply {
     guard let caller = context.principal else { throw ContractError(.unauthenticated, "sign in first") }
     let reply = ReplyInProgress(keepsText: keepsText || request.command.isGrounded)
-    let emit: CompletionEmitter = { event async throws(UseCaseFailure) in
-      guard let part = reply.take(event) else { return }
-      do { try await onPart(part) } catch { throw UseCaseFailure.cancelled }
+    let reader = CompletionReader { event throws(UseCaseFailure) in
+      guard let part = reply.take(event) else { return true }
+      do { return try take(part) } catch { throw .cancelled }
+    } untilReady: { () throws(UseCaseFailure) in
+      do { try await untilReady() } catch { throw .cancelled }
     }
     do {
       if request.command.isGrounded {
-        try await elsewhere { try await api.intelligence.complete(request.command, caller, emit: emit) }
+        try await elsewhere { try await api.intelligence.complete(request.command, caller, reader: reader) }
       } else {
-        try await api.intelligence.complete(request.command, caller, emit: emit)
+        try await api.intelligence.complete(request.command, caller, reader: reader)
       }
     } catch UseCaseFailure.notFound(let message) {
       // Of all that a completion names only its model can be missing.
@@ -111,7 +114,10 @@ struct CompletionCall {
   }
 
   private func whole(_ request: Completion) async throws {
-    let reply = try await complete(request, keepsText: true) { _ in }
+    let reply = try await complete(request, keepsText: true) { _ in
+      true
+    } untilReady: {
+    }
     try await send(Answer(json: try request.answer.whole(reply)))
   }
 
@@ -119,7 +125,9 @@ struct CompletionCall {
     let template = try request.answer.partTemplate()
     let opening = try request.answer.opening()?.data
     let reply = try await complete(request, keepsText: false) { part in
-      try await stream.send(part, template, opening: opening)
+      try stream.take(part, template, opening: opening)
+    } untilReady: {
+      try await stream.untilReady()
     }
     try await stream.finish(
       request.answer.ending(reply, withUsage: request.withUsage).map { try $0.data }, opening: opening)
@@ -159,6 +167,8 @@ private final class CompletionStream: Sendable {
   private let headers: CompletionHeaders
   private let keepAliveInterval: Duration
   private let opened = Atomic<Bool>(false)
+  /// What was taken on another thread than the connection's, where it cannot be sent at once.
+  private let held = Mutex<ByteBuffer?>(nil)
 
   init(_ exchange: CompletionExchange, headers: CompletionHeaders, keepAliveInterval: Duration) {
     self.exchange = exchange
@@ -169,10 +179,10 @@ private final class CompletionStream: Sendable {
   /// Whether the head has been sent.
   var isOpen: Bool { opened.load(ordering: .relaxed) }
 
-  /// Sends a part of the text.
-  func send(
+  /// Takes a part of the text, and sends it if it can; whether it may have another at once.
+  func take(
     _ text: String, _ template: (before: [UInt8], behind: [UInt8]), opening: Data?
-  ) async throws {
+  ) throws -> Bool {
     var bytes = begin(opening, for: text.utf8.count + template.before.count + template.behind.count + 32)
     exchange.addPart(to: &bytes) { bytes in
       bytes.writeStaticString("data: ")
@@ -181,7 +191,18 @@ private final class CompletionStream: Sendable {
       bytes.writeBytes(template.behind)
       bytes.writeStaticString("\n\n")
     }
-    try await exchange.send(bytes)
+    if let isReady = try exchange.sendNow(bytes) { return isReady }
+    held.withLock { $0 = bytes }
+    return false
+  }
+
+  /// Sends what is left to send, and returns when there may be another part.
+  func untilReady() async throws {
+    if let bytes = held.withLock({ $0.take() }) {
+      try await exchange.send(bytes)
+    } else {
+      try await exchange.untilReady()
+    }
   }
 
   /// Sends the last chunks, and ends the stream.

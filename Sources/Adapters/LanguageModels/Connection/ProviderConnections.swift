@@ -84,10 +84,13 @@ final class ProviderConnections: Sendable {
   /// Sends a request, and returns when the head of the answer is here.
   ///
   /// A connection that was kept may have been closed by the provider in the very moment: then another is made, once.
-  func send(_ request: ProviderRequest) async throws -> ProviderExchange {
+  ///
+  /// - Parameter watch: ends the call when a time runs out.
+  func send(_ request: ProviderRequest, watch: ReplyWatch) async throws -> ProviderExchange {
     let here = MultiThreadedEventLoopGroup.currentEventLoop
     if let kept = takeIdle(on: here), let eventLoop = kept.channel?.eventLoop {
       let exchange = ProviderExchange(on: eventLoop)
+      watch.follow(exchange)
       do {
         try await exchange.cancellable {
           kept.start(exchange, request)
@@ -97,6 +100,7 @@ final class ProviderConnections: Sendable {
       } catch Failure.closed {}
     }
     let exchange = ProviderExchange(on: here ?? group.next())
+    watch.follow(exchange)
     try await exchange.cancellable {
       connect(exchange, request)
       try await exchange.untilHead()
@@ -119,6 +123,10 @@ final class ProviderConnections: Sendable {
     let host = settings.dnsOverride[address.host] ?? address.host
     ClientBootstrap(group: eventLoop)
       .connectTimeout(connectTimeout)
+      // The buffer is kept from one part of a stream to the next, and grows where more comes at once.
+      .channelOption(
+        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 1_024, maximum: 65_536)
+      )
       .connect(host: host, port: address.port)
       .flatMap { [settings] channel -> EventLoopFuture<any Channel> in
         // Before anything is sent.

@@ -4,8 +4,8 @@ import Synchronization
 
 /// One call of a provider: the answer as its bytes come.
 ///
-/// The connection puts in what comes, on its event loop; one reader takes it out, on any thread. Where both are on the same
-/// thread nothing is handed over: the reader goes on in the same turn of the loop.
+/// The connection puts in what comes, on its event loop; one reader takes it out: in a task, part by part (``next()``), or
+/// as it comes (``read(_:)``), in the same turn of the loop.
 final class ProviderExchange: Sendable {
   fileprivate struct Flow {
     var head: HTTPResponseHead?
@@ -18,10 +18,37 @@ final class ProviderExchange: Sendable {
     /// Not a checked one, which would be made for each part of each reply: ``wake(_:)`` alone takes and resumes it.
     var waiter: UnsafeContinuation<Void, Never>?
     var waitsForHead = false
+    /// Who takes the parts as they come.
+    var taker: Taker?
+    /// Whether the taker is at it: who fails the call leaves it to wake the reader.
+    var isTaking = false
 
     /// Whether there is something for the reader.
     var isDue: Bool { failure != nil || isOver || !parts.isEmpty || (waitsForHead && head != nil) }
+
+    /// How the taking has ended; `nil` while it goes on.
+    var takingEnd: TakingEnd? {
+      if let failure { return .failure(failure) }
+      return isOver ? .success(.over) : nil
+    }
   }
+
+  /// What takes the parts of the body, and the reader that waits until it wants no more of them.
+  fileprivate struct Taker {
+    let take: @Sendable (ByteBuffer) throws -> Bool
+    let reader: UnsafeContinuation<Taken, any Error>
+  }
+
+  fileprivate enum Taken {
+    /// The body has ended.
+    case over
+    /// No more is wanted for now.
+    case enough
+    /// There is something that waits to be taken.
+    case waiting
+  }
+
+  fileprivate typealias TakingEnd = Result<Taken, any Error>
 
   /// The most bytes that wait for the reader before the connection is no longer read.
   private static let maximumWaitingBytes = 64 << 10
@@ -63,19 +90,52 @@ final class ProviderExchange: Sendable {
   /// The next bytes of the body; `nil` at its end.
   func next() async throws -> ByteBuffer? {
     while true {
-      let (part, isDue, reads): (ByteBuffer?, Bool, ProviderConnection?) = try flow.withLock { flow in
-        guard let part = flow.parts.popFirst() else {
-          if let failure = flow.failure { throw failure }
-          return (nil, flow.isOver, nil)
-        }
-        flow.bytes -= part.readableBytes
-        guard flow.holdsRead, flow.bytes < Self.maximumWaitingBytes / 2 else { return (part, true, nil) }
-        flow.holdsRead = false
-        return (part, true, flow.connection)
-      }
-      reads?.readOn()
-      if isDue { return part }
+      let (part, isOver) = try popFirst()
+      if part != nil || isOver { return part }
       await wait(forHead: false)
+    }
+  }
+
+  private func popFirst() throws -> (ByteBuffer?, isOver: Bool) {
+    let (part, isOver, reads): (ByteBuffer?, Bool, ProviderConnection?) = try flow.withLock { flow in
+      guard let part = flow.parts.popFirst() else {
+        if let failure = flow.failure { throw failure }
+        return (nil, flow.isOver, nil)
+      }
+      flow.bytes -= part.readableBytes
+      guard flow.holdsRead, flow.bytes < Self.maximumWaitingBytes / 2 else { return (part, false, nil) }
+      flow.holdsRead = false
+      return (part, false, flow.connection)
+    }
+    reads?.readOn()
+    return (part, isOver)
+  }
+
+  /// Hands over the parts of the body as they come: on the connection's event loop, with no task to be woken for it.
+  ///
+  /// - Parameter take: takes the next part; whether it wants another.
+  /// - Returns: whether the body has ended; `false` when `take` wants no more for now.
+  /// - Throws: what `take` throws, or why the call failed. `take` is not called any more when this returns.
+  func read(_ take: @escaping @Sendable (ByteBuffer) throws -> Bool) async throws -> Bool {
+    while true {
+      // What has come while nobody took.
+      while let part = try popFirst().0 {
+        if !(try take(part)) { return false }
+      }
+      let taken = try await withUnsafeThrowingContinuation { reader in
+        let known: TakingEnd? = flow.withLock { flow in
+          if !flow.parts.isEmpty { return .success(.waiting) }
+          if let end = flow.takingEnd { return end }
+          flow.taker = Taker(take: take, reader: reader)
+          return nil
+        }
+        if let known { reader.resume(with: known) }
+      }
+      switch taken {
+      case .over: return true
+      case .enough: return false
+      case .waiting: continue
+      }
     }
   }
 
@@ -120,10 +180,29 @@ final class ProviderExchange: Sendable {
   func take(_ head: HTTPResponseHead) { flow.withLock { $0.head = head } }
 
   func take(_ bytes: ByteBuffer) {
-    flow.withLock { flow in
+    let taker: Taker? = flow.withLock { flow in
+      if let taker = flow.taker, flow.takingEnd == nil {
+        flow.isTaking = true
+        return taker
+      }
       flow.parts.append(bytes)
       flow.bytes += bytes.readableBytes
+      return nil
     }
+    guard let taker else { return }
+    let taken = Result { try taker.take(bytes) }
+    let end: TakingEnd? = flow.withLock { flow in
+      flow.isTaking = false
+      let end: TakingEnd? =
+        switch taken {
+        case .success(true): flow.takingEnd
+        case .success(false): .success(.enough)
+        case .failure(let error): .failure(error)
+        }
+      if end != nil { flow.taker = nil }
+      return end
+    }
+    if let end { taker.reader.resume(with: end) }
   }
 
   /// All that came at once is here: the reader's turn.
@@ -151,13 +230,17 @@ final class ProviderExchange: Sendable {
   func fail(_ error: any Error) { wake { if $0.failure == nil { $0.failure = error } } }
 
   private func wake(_ change: (inout Flow) -> Void) {
-    let waiter = flow.withLock { flow in
+    let (waiter, taking): (UnsafeContinuation<Void, Never>?, (Taker, TakingEnd)?) = flow.withLock { flow in
       change(&flow)
-      guard flow.isDue else { return UnsafeContinuation<Void, Never>?.none }
-      defer { flow.waiter = nil }
-      return flow.waiter
+      if let taker = flow.taker {
+        guard !flow.isTaking, let end = flow.takingEnd else { return (nil, nil) }
+        flow.taker = nil
+        return (nil, (taker, end))
+      }
+      return (flow.isDue ? flow.waiter.take() : nil, nil)
     }
     waiter?.resume()
+    if let (taker, end) = taking { taker.reader.resume(with: end) }
   }
 }
 

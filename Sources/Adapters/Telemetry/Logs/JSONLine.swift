@@ -93,7 +93,7 @@ struct JSONLine {
       case "\t": bytes += [UInt8(ascii: "\\"), UInt8(ascii: "t")]
       case _ where scalar.isControl:
         bytes += Array("\\u".utf8)
-        bytes += Array(hexadecimal([UInt8(scalar.value >> 8), UInt8(scalar.value & 0xFF)]).utf8)
+        for shift in [12, 8, 4, 0] as [UInt32] { bytes.append(hexadecimalDigit(UInt8(scalar.value >> shift & 15))) }
       default: bytes += Array(UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
       }
     }

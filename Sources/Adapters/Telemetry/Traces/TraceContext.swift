@@ -70,11 +70,6 @@ package struct TraceContext: Hashable, Sendable {
     TraceContext(
       traceID: traceID, spanID: spanID, parentSpanID: parentSpanID, flags: flags & ~Self.sampled, state: state)
   }
-
-  /// The header for calls that this hop makes, version 00, 55 characters.
-  package var traceparent: String {
-    "00-\(traceID)-\(spanID)-" + hexadecimal([flags])
-  }
 }
 
 /// The fields of a `traceparent` header (§3.2.2).

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// 16 bytes that name a trace; never all zero.
 package struct TraceID: Hashable, Sendable, CustomStringConvertible {
   private let high: UInt64
@@ -15,8 +17,8 @@ package struct TraceID: Hashable, Sendable, CustomStringConvertible {
     self.low = low
   }
 
-  /// A new one of the system's random source.
-  package static func random() -> TraceID { TraceID(high: .random(in: .min ... .max), low: .random(in: 1 ... .max)) }
+  /// A new one.
+  package static func random() -> TraceID { TraceID(high: SpreadSequence.next(), low: SpreadSequence.nextAboveZero()) }
 
   /// Whether it is among a share of all ids, 0 to 1, by its last 7 bytes, which are random (W3C Trace Context, level 2).
   func isAmong(_ ratio: Double) -> Bool { Double(low & 0xFF_FFFF_FFFF_FFFF) < ratio * 0x1p56 }
@@ -25,7 +27,17 @@ package struct TraceID: Hashable, Sendable, CustomStringConvertible {
   var bytes: [UInt8] { bigEndian(high) + bigEndian(low) }
 
   /// 32 lower-case hexadecimal digits.
-  package var description: String { hexadecimal(bytes) }
+  package var description: String {
+    String(unsafeUninitializedCapacity: 32) { write(to: $0.baseAddress) }
+  }
+
+  /// Writes the digits; answers with how many there are.
+  fileprivate func write(to text: UnsafeMutablePointer<UInt8>?) -> Int {
+    guard let text else { return 0 }
+    writeHexadecimal(high, to: text)
+    writeHexadecimal(low, to: text + 16)
+    return 32
+  }
 }
 
 /// 8 bytes that name a hop of a trace; never all zero.
@@ -40,24 +52,79 @@ package struct SpanID: Hashable, Sendable, CustomStringConvertible {
 
   private init(value: UInt64) { self.value = value }
 
-  /// A new one of the system's random source.
-  package static func random() -> SpanID { SpanID(value: .random(in: 1 ... .max)) }
+  /// A new one.
+  package static func random() -> SpanID { SpanID(value: SpreadSequence.nextAboveZero()) }
 
   /// The 8 bytes.
   var bytes: [UInt8] { bigEndian(value) }
 
   /// 16 lower-case hexadecimal digits.
-  package var description: String { hexadecimal(bytes) }
+  package var description: String {
+    String(unsafeUninitializedCapacity: 16) { write(to: $0.baseAddress) }
+  }
+
+  /// Writes the digits; answers with how many there are.
+  fileprivate func write(to text: UnsafeMutablePointer<UInt8>?) -> Int {
+    guard let text else { return 0 }
+    writeHexadecimal(value, to: text)
+    return 16
+  }
+}
+
+extension TraceContext {
+  /// The header for calls that this hop makes, version 00, 55 characters.
+  package var traceparent: String {
+    String(unsafeUninitializedCapacity: 55) { text in
+      let dash = UInt8(ascii: "-")
+      guard var place = text.baseAddress else { return 0 }
+      func write(_ bytes: UInt8...) { for byte in bytes { (place.pointee, place) = (byte, place + 1) } }
+      write(UInt8(ascii: "0"), UInt8(ascii: "0"), dash)
+      place += traceID.write(to: place)
+      write(dash)
+      place += spanID.write(to: place)
+      write(dash, hexadecimalDigit(flags >> 4), hexadecimalDigit(flags & 15))
+      return 55
+    }
+  }
+}
+
+/// Numbers that look random and never come twice in a process: SplitMix64 from a start that the system's random source gives.
+///
+/// Names of traces are no secrets, and there are several in each request: the system's own source is a call of the system each.
+///
+/// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+private enum SpreadSequence {
+  private static let place = Atomic<UInt64>(UInt64.random(in: .min ... .max))
+
+  static func next() -> UInt64 {
+    var value = place.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
+    value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+    return value ^ (value >> 31)
+  }
+
+  static func nextAboveZero() -> UInt64 {
+    while true {
+      let value = next()
+      if value > 0 { return value }
+    }
+  }
 }
 
 private func bigEndian(_ value: UInt64) -> [UInt8] {
   stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: value >> UInt64($0)) }
 }
 
-/// Lower-case digits, two a byte.
-func hexadecimal(_ bytes: [UInt8]) -> String {
-  let digits = Array("0123456789abcdef".utf8)
-  return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+/// Writes the 16 lower-case digits of a number.
+private func writeHexadecimal(_ value: UInt64, to text: UnsafeMutablePointer<UInt8>) {
+  for place in 0..<16 {
+    text[place] = hexadecimalDigit(UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * place)) & 15)
+  }
+}
+
+/// The lower-case digit of a number below 16.
+func hexadecimalDigit(_ value: UInt8) -> UInt8 {
+  value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
 }
 
 /// The bytes of lower-case digits; `nil` for any other character, upper case included, as the specification asks.

@@ -68,34 +68,45 @@ package struct MeteredIntelligence: Intelligence {
   package func chat(
     _ command: StreamChat.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
-    let estimate = settings.estimate(ofChat: Self.count(command.message))
-    try await metered(.chat, command.model, estimate, caller, emit) { ticket, emit throws(UseCaseFailure) in
-      try await intelligence.chat(command, caller, usage: ticket, emit: emit)
+    let call = try await call(
+      .chat, command.model, settings.estimate(ofChat: Self.count(command.message)), caller)
+    try await metered(call) { ticket, hasBegun throws(UseCaseFailure) in
+      try await intelligence.chat(command, caller, usage: ticket, emit: hasBegun.noting(emit))
     }
   }
 
   package func regenerate(
     _ command: RegenerateMessage.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
-    let estimate = settings.estimate(ofChat: 0)
-    try await metered(.chat, command.model, estimate, caller, emit) { ticket, emit throws(UseCaseFailure) in
-      try await intelligence.regenerate(command, caller, usage: ticket, emit: emit)
+    let call = try await call(.chat, command.model, settings.estimate(ofChat: 0), caller)
+    try await metered(call) { ticket, hasBegun throws(UseCaseFailure) in
+      try await intelligence.regenerate(command, caller, usage: ticket, emit: hasBegun.noting(emit))
     }
   }
 
   package func complete(
-    _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping CompletionEmitter
+    _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, reader: CompletionReader
   ) async throws(UseCaseFailure) {
-    let isGrounded = command.isGrounded
-    let texts = command.messages.map(\.content) + [command.prompt?.text ?? "", command.prompt?.suffix ?? ""]
-    let images = command.messages.reduce(0) { $0 + $1.images.count }
-    let estimate = TokenUsage(
-      promptTokens: texts.reduce(0) { $0 + Self.count($1) } + images * settings.imageTokens
-        + (isGrounded ? settings.contextTokens : 0),
-      completionTokens: command.maximumTokens ?? settings.replyTokens)
-    try await metered(.completion, command.modelName, estimate, caller, emit) { ticket, emit throws(UseCaseFailure) in
-      try await intelligence.complete(command, caller, usage: ticket, emit: emit)
+    let call = try await call(.completion, command.modelName, estimate(of: command), caller)
+    try await metered(call) { ticket, hasBegun throws(UseCaseFailure) in
+      try await intelligence.complete(
+        command, caller, usage: ticket,
+        reader: CompletionReader { event throws(UseCaseFailure) in
+          hasBegun.note()
+          return try reader.take(event)
+        } untilReady: { () throws(UseCaseFailure) in
+          try await reader.untilReady()
+        })
     }
+  }
+
+  private func estimate(of command: CompleteDialogue.Command) -> TokenUsage {
+    var tokens = Self.count(command.prompt?.text ?? "") + Self.count(command.prompt?.suffix ?? "")
+    for message in command.messages {
+      tokens += Self.count(message.content) + message.images.count * settings.imageTokens
+    }
+    if command.isGrounded { tokens += settings.contextTokens }
+    return TokenUsage(promptTokens: tokens, completionTokens: command.maximumTokens ?? settings.replyTokens)
   }
 
   package func embed(_ texts: [String], _ caller: Principal) async throws(UseCaseFailure) -> EmbedTexts.Answer {
@@ -160,6 +171,14 @@ package struct MeteredIntelligence: Intelligence {
       kind: kind, model: model, tokens: tokens, cost: cost, startedAt: now, expiresAt: settlements.expiry(at: now))
   }
 
+  /// A call that is expected to use so much of a model, the default one for `nil`.
+  private func call(
+    _ kind: UsageKind, _ model: String?, _ estimate: TokenUsage, _ caller: Principal
+  ) async throws(UseCaseFailure) -> MeteredCall {
+    let cost = Self.cost(of: estimate, at: try await known(model)?.price)
+    return call(kind, model, tokens: estimate.total, cost: cost, caller)
+  }
+
   private func admit(_ call: MeteredCall) async throws(UseCaseFailure) {
     let refusal = try await storing("quota") { () async throws(StorageFailure) in
       try await ledger.reserve(call, limits: settings.limits, rules: settings.rules)
@@ -171,25 +190,17 @@ package struct MeteredIntelligence: Intelligence {
   ///
   /// The reservation is given back when the other half cannot be reached before it has said anything. Should it have begun
   /// all the same, it settles what it used, and that counts.
-  private func metered<Event: Sendable>(
-    _ kind: UsageKind, _ model: String?, _ estimate: TokenUsage, _ caller: Principal,
-    _ emit: @escaping @Sendable (Event) async throws(UseCaseFailure) -> Void,
-    _ body: (
-      UsageTicket, @escaping @Sendable (Event) async throws(UseCaseFailure) -> Void
-    ) async throws(UseCaseFailure) -> Void
+  ///
+  /// - Parameter body: notes when the other half says something.
+  private func metered(
+    _ call: MeteredCall, _ body: (UsageTicket, Beginning) async throws(UseCaseFailure) -> Void
   ) async throws(UseCaseFailure) {
-    let cost = Self.cost(of: estimate, at: try await known(model)?.price)
-    let call = call(kind, model, tokens: estimate.total, cost: cost, caller)
     try await admit(call)
-    let hasBegun = Atomic(false)
+    let hasBegun = Beginning()
     do throws(UseCaseFailure) {
-      try await body(UsageTicket(callID: call.id, apiKeyID: call.apiKeyID, startedAt: call.startedAt)) {
-        event throws(UseCaseFailure) in
-        hasBegun.store(true, ordering: .relaxed)
-        try await emit(event)
-      }
+      try await body(UsageTicket(callID: call.id, apiKeyID: call.apiKeyID, startedAt: call.startedAt), hasBegun)
     } catch {
-      if case .unavailable = error, !hasBegun.load(ordering: .relaxed) {
+      if case .unavailable = error, !hasBegun.isNoted {
         await settlements.release(call.id, of: call.owner)
       }
       throw error
@@ -214,6 +225,23 @@ package struct MeteredIntelligence: Intelligence {
     let known = try await intelligence.models()
     catalog.remember(known, at: now)
     return known
+  }
+}
+
+/// Whether the other half has said anything.
+private final class Beginning: Sendable {
+  private let noted = Atomic(false)
+
+  var isNoted: Bool { noted.load(ordering: .relaxed) }
+
+  func note() { noted.store(true, ordering: .relaxed) }
+
+  /// Notes it with the first event.
+  func noting(_ emit: @escaping ChatEmitter) -> ChatEmitter {
+    { event throws(UseCaseFailure) in
+      self.note()
+      try await emit(event)
+    }
   }
 }
 

@@ -13,21 +13,33 @@ package struct CompleteDialogue: Sendable {
 
   /// What is to be gone on with.
   package struct Command: Hashable, Sendable {
+    private struct Content: Hashable, Sendable {
+      let model: String
+      let messages: [ModelMessage]
+      let prompt: ModelPrompt?
+      let tools: [ModelTool]
+      let options: GenerationOptions
+      let maximumTokens: Int?
+      let isWhole: Bool
+    }
+
+    private let content: Boxed<Content>
+
     /// The model's name, with ``CompleteDialogue/groundedPrefix`` or without.
-    package let model: String
+    package var model: String { content.value.model }
     /// The dialogue, oldest first; empty where there is a prompt.
-    package let messages: [ModelMessage]
+    package var messages: [ModelMessage] { content.value.messages }
     /// A text in place of a dialogue.
-    package let prompt: ModelPrompt?
+    package var prompt: ModelPrompt? { content.value.prompt }
     /// The tools that the model may ask for.
-    package let tools: [ModelTool]
+    package var tools: [ModelTool] { content.value.tools }
     /// How it is to generate.
-    package let options: GenerationOptions
+    package var options: GenerationOptions { content.value.options }
     /// The most tokens of the reply; `nil` leaves it to the model.
-    package let maximumTokens: Int?
+    package var maximumTokens: Int? { content.value.maximumTokens }
 
     /// Whether the reply is wanted whole, and none of its parts before.
-    package let isWhole: Bool
+    package var isWhole: Bool { content.value.isWhole }
 
     /// Whether the answer is to rest on passages.
     package var isGrounded: Bool { model.hasPrefix(CompleteDialogue.groundedPrefix) }
@@ -40,13 +52,10 @@ package struct CompleteDialogue: Sendable {
       model: String, messages: [ModelMessage], prompt: ModelPrompt? = nil, tools: [ModelTool] = [],
       options: GenerationOptions = GenerationOptions(), maximumTokens: Int? = nil, isWhole: Bool = false
     ) {
-      self.model = model
-      self.messages = messages
-      self.prompt = prompt
-      self.tools = tools
-      self.options = options
-      self.maximumTokens = maximumTokens
-      self.isWhole = isWhole
+      content = Boxed(
+        Content(
+          model: model, messages: messages, prompt: prompt, tools: tools, options: options,
+          maximumTokens: maximumTokens, isWhole: isWhole))
     }
   }
 
@@ -58,18 +67,18 @@ package struct CompleteDialogue: Sendable {
   let clock: WallClock
 
   /// Streams the reply: `sources` for a grounded one, any number of `delta`, `completed`. The next event is not made
-  /// before `emit` has returned.
+  /// before `reader` is ready for it.
   ///
   /// - Throws: `.notFound` for a model that there is not; `.invalid` for what the model does not take; what the model fails
   ///   with. What was said before a failure has been emitted.
   package func callAsFunction(
-    _ command: Command, _ caller: Principal, emit: @escaping CompletionEmitter
+    _ command: Command, _ caller: Principal, reader: CompletionReader
   ) async throws(UseCaseFailure) {
-    try await self(command, caller, meter: nil, emit: emit)
+    try await self(command, caller, meter: nil, reader: reader)
   }
 
   func callAsFunction(
-    _ command: Command, _ caller: Principal, meter: UsageMeter?, emit: @escaping CompletionEmitter
+    _ command: Command, _ caller: Principal, meter: UsageMeter?, reader: CompletionReader
   ) async throws(UseCaseFailure) {
     let isGrounded = command.isGrounded
     let name = command.modelName
@@ -80,11 +89,11 @@ package struct CompleteDialogue: Sendable {
     guard command.messages.count <= Self.maximumMessages else {
       throw .invalid("messages must be at most \(Self.maximumMessages)")
     }
-    var request = isGrounded ? try await grounded(command, caller, for: model, emit) : Self.plain(command, caller)
+    var request = isGrounded ? try await grounded(command, caller, for: model, reader) : Self.plain(command, caller)
     if let unsupported = model.unsupported(in: request) { throw UseCaseFailure(ModelFailure(unsupported)) }
     request.answering = meter?.answering
     request.isWantedWhole = command.isWhole
-    try await generate(request, by: model, meter, emit)
+    try await generate(request, by: model, meter, reader)
   }
 
   private static func plain(_ command: Command, _ caller: Principal) -> ModelRequest {
@@ -96,7 +105,7 @@ package struct CompleteDialogue: Sendable {
 
   /// The request with the passages for the last question. What follows it, such as what tools have answered, stays.
   private func grounded(
-    _ command: Command, _ caller: Principal, for model: any LanguageModel, _ emit: CompletionEmitter
+    _ command: Command, _ caller: Principal, for model: any LanguageModel, _ reader: CompletionReader
   ) async throws(UseCaseFailure) -> ModelRequest {
     guard command.prompt == nil else { throw .invalid("passages are found for a dialogue, and not for a prompt") }
     guard let last = command.messages.lastIndex(where: { $0.isQuestion }) else {
@@ -108,7 +117,7 @@ package struct CompleteDialogue: Sendable {
     let found = try await ground(
       question, caller, in: ContextRoom(in: model, maximumTokens: maximumTokens, counter: counter),
       beside: Array(command.messages[(last + 1)...]), tools: command.tools)
-    try await emit(.sources(found.sources))
+    try await reader.write(.sources(found.sources))
     var dialogue = ground.dialogue(question, on: found)
     if let asked = dialogue.popLast() {
       dialogue.append(
@@ -130,7 +139,7 @@ package struct CompleteDialogue: Sendable {
   }
 
   private func generate(
-    _ request: ModelRequest, by model: any LanguageModel, _ meter: UsageMeter?, _ emit: @escaping CompletionEmitter
+    _ request: ModelRequest, by model: any LanguageModel, _ meter: UsageMeter?, _ reader: CompletionReader
   ) async throws(UseCaseFailure) {
     let reply = Mutex((text: "", isFull: false))
     // Of a model that does not say what it used.
@@ -141,15 +150,19 @@ package struct CompleteDialogue: Sendable {
     var end: ReplyEnd
     request.answering?.note(model.name)
     do throws(ModelFailure) {
-      end = try await model.reply(to: request) { part throws(ModelFailure) in
-        let isTaken = reply.withLock { reply in
-          reply.isFull = reply.text.utf8.count + part.utf8.count > settings.maximumReplyBytes
-          if !reply.isFull { reply.text += part }
-          return !reply.isFull
-        }
-        guard isTaken else { throw .cancelled }
-        do { try await emit(.delta(part)) } catch { throw .cancelled }
-      }
+      end = try await model.reply(
+        to: request,
+        reader: ReplyReader { part throws(ModelFailure) in
+          let isTaken = reply.withLock { reply in
+            reply.isFull = reply.text.utf8.count + part.utf8.count > settings.maximumReplyBytes
+            if !reply.isFull { reply.text += part }
+            return !reply.isFull
+          }
+          guard isTaken else { throw .cancelled }
+          do { return try reader.take(.delta(part)) } catch { throw .cancelled }
+        } untilReady: { () throws(ModelFailure) in
+          do { try await reader.untilReady() } catch { throw .cancelled }
+        })
     } catch {
       guard reply.withLock({ $0.isFull }) else {
         let said = reply.withLock { $0.text }
@@ -161,7 +174,7 @@ package struct CompleteDialogue: Sendable {
     let text = reply.withLock { $0.text }
     let usage = end.usage ?? counted(text)
     meter?.note(end.isCached ? .none : usage, as: .completed, hasSpoken: !text.isEmpty)
-    try await emit(
+    try await reader.write(
       .completed(
         CompletionEnd(
           finishReason: end.finishReason, toolCalls: end.toolCalls, usage: usage,
@@ -184,9 +197,6 @@ package enum CompletionEvent: Hashable, Sendable {
   /// The reply is whole.
   case completed(CompletionEnd)
 }
-
-/// Takes the next event to the reader, and returns when it may have another.
-package typealias CompletionEmitter = @Sendable (CompletionEvent) async throws(UseCaseFailure) -> Void
 
 /// How a completion ended.
 package struct CompletionEnd: Hashable, Sendable {

@@ -113,7 +113,7 @@ package struct ModelRoute: LanguageModel {
   }
 
   package func reply(
-    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
+    to request: ModelRequest, reader: ReplyReader
   ) async throws(ModelFailure) -> ReplyEnd {
     let order = order.places(of: targets.count, random: clock.random).map { targets[$0] }
     var last: ModelFailure?
@@ -131,7 +131,7 @@ package struct ModelRoute: LanguageModel {
           continue
         }
         do throws(RouteFailure) {
-          return try await attempt(target, request, emit: emit)
+          return try await attempt(target, request, reader)
         } catch {
           guard !error.hasBegun else { throw error.failure }
           switch error.failure {
@@ -160,27 +160,34 @@ package struct ModelRoute: LanguageModel {
   }
 
   private func attempt(
-    _ target: ModelRouteTarget, _ request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
+    _ target: ModelRouteTarget, _ request: ModelRequest, _ reader: ReplyReader
   ) async throws(RouteFailure) -> ReplyEnd {
-    let progress = Mutex((hasBegun: false, readerFailed: false))
+    let hasBegun = Atomic(false)
+    let hasReaderFailed = Atomic(false)
     do throws(ModelFailure) {
       let end = try await target.slots.run { () async throws(ModelFailure) in
         request.answering?.note(target.model.name)
-        return try await target.model.reply(to: request) { text throws(ModelFailure) in
-          progress.withLock { $0.hasBegun = true }
-          do throws(ModelFailure) { try await emit(text) } catch {
-            progress.withLock { $0.readerFailed = true }
-            throw error
-          }
-        }
+        return try await target.model.reply(
+          to: request,
+          reader: ReplyReader { part throws(ModelFailure) in
+            hasBegun.store(true, ordering: .relaxed)
+            do throws(ModelFailure) { return try reader.take(part) } catch {
+              hasReaderFailed.store(true, ordering: .relaxed)
+              throw error
+            }
+          } untilReady: { () throws(ModelFailure) in
+            do throws(ModelFailure) { try await reader.untilReady() } catch {
+              hasReaderFailed.store(true, ordering: .relaxed)
+              throw error
+            }
+          })
       }
       target.ended(nil, at: clock.now())
       return end
     } catch {
-      let seen = progress.withLock { $0 }
       // What the reader throws is no fault of the target, which has replied.
-      target.ended(seen.readerFailed ? nil : error, at: clock.now())
-      throw RouteFailure(failure: error, hasBegun: seen.hasBegun)
+      target.ended(hasReaderFailed.load(ordering: .relaxed) ? nil : error, at: clock.now())
+      throw RouteFailure(failure: error, hasBegun: hasBegun.load(ordering: .relaxed))
     }
   }
 }

@@ -144,29 +144,29 @@ final class ScriptedModel: LanguageModel {
   init(_ script: Script) { self.script = script }
 
   func reply(
-    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
+    to request: ModelRequest, reader: ReplyReader
   ) async throws(ModelFailure) -> ReplyEnd {
     switch script {
     case .reply(let parts):
-      for part in parts { try await emit(part) }
+      for part in parts { try await reader.write(part) }
     case .fail(let parts, let failure):
-      for part in parts { try await emit(part) }
+      for part in parts { try await reader.write(part) }
       throw failure
     case .hang(let parts):
       for part in parts {
-        try await emit(part)
+        try await reader.write(part)
         emittedParts.withLock { $0 += 1 }
       }
       try await wait(.seconds(60))
       throw .broken("nobody cancelled it")
     case .drip(let parts, let interval):
       for part in parts {
-        try await emit(part)
+        try await reader.write(part)
         try await wait(interval)
       }
     case .flood(let part, let times):
       for _ in 0..<times {
-        do throws(ModelFailure) { try await emit(part) } catch {
+        do throws(ModelFailure) { try await reader.write(part) } catch {
           cancelledAt.withLock { $0 = .now }
           throw error
         }

@@ -2,6 +2,7 @@ import Application
 import Domain
 import FoundationEssentials
 import JSONValues
+import NIOCore
 import Testing
 
 @testable import LanguageModels
@@ -21,7 +22,7 @@ struct GenerationOptionsTests {
   }
 
   private static func body(_ wire: any ProviderWire, _ request: ModelRequest) throws -> [String: JSONValue] {
-    let data = try wire.body(request, model: "m", temperature: 0.1)
+    let data = Data(try wire.body(request, model: "m", temperature: 0.1).readableBytesView)
     guard case .object(let body) = try JSONDecoder().decode(JSONValue.self, from: data) else { return [:] }
     return body
   }

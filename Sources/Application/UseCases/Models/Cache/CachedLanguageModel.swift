@@ -20,18 +20,18 @@ package struct CachedLanguageModel: LanguageModel {
   package func unsupported(in request: ModelRequest) -> UnsupportedRequest? { model.unsupported(in: request) }
 
   package func reply(
-    to request: ModelRequest, emit: @Sendable (String) async throws(ModelFailure) -> Void
+    to request: ModelRequest, reader: ReplyReader
   ) async throws(ModelFailure) -> ReplyEnd {
     if let unsupported = unsupported(in: request) { throw ModelFailure(unsupported) }
-    guard request.organizationID != nil else { return try await model.reply(to: request, emit: emit) }
+    guard request.organizationID != nil else { return try await model.reply(to: request, reader: reader) }
     let key = ResponseCache.Key(model: name, request: request)
     switch cache.find(key) {
     case .reply(let parts, let end):
-      for part in parts { try await emit(part) }
+      for part in parts { try await reader.write(part) }
       return end.fromCache
-    case .following(let reply, let reader):
-      return try await read(reply, as: reader, for: request, emit: emit)
-    case .leading(let reply, let reader):
+    case .following(let reply, let number):
+      return try await read(reply, as: number, for: request, reader)
+    case .leading(let reply, let number):
       var shared = request
       shared.answering = reply.answering
       reply.start { [model, cache, shared] in
@@ -50,20 +50,19 @@ package struct CachedLanguageModel: LanguageModel {
         }
         reply.end(result)
       }
-      return try await read(reply, as: reader, for: request, emit: emit)
+      return try await read(reply, as: number, for: request, reader)
     }
   }
 
   /// Reads a shared reply to its end. One of those who read it pays; to the others it is as if it had been kept.
   private func read(
-    _ reply: SharedReply, as reader: Int, for request: ModelRequest,
-    emit: @Sendable (String) async throws(ModelFailure) -> Void
+    _ reply: SharedReply, as number: Int, for request: ModelRequest, _ reader: ReplyReader
   ) async throws(ModelFailure) -> ReplyEnd {
     let result: Result<(end: ReplyEnd, pays: Bool), ModelFailure>
-    do throws(ModelFailure) { result = .success(try await reply.follow(reader, emit: emit)) } catch {
+    do throws(ModelFailure) { result = .success(try await reply.follow(number, reader)) } catch {
       result = .failure(error)
     }
-    let share = reply.leave(reader)
+    let share = reply.leave(number)
     if let name = reply.answering.name { request.answering?.note(name) }
     if case .failure = result {
       switch share {

@@ -126,22 +126,22 @@ final class SharedReply: Sendable {
   /// - Returns: the end, and whether this reader pays for it.
   /// - Throws: what `emit` throws, `.cancelled`, or how the model failed.
   func follow(
-    _ reader: Int, emit: @Sendable (String) async throws(ModelFailure) -> Void
+    _ number: Int, _ reader: ReplyReader
   ) async throws(ModelFailure) -> (end: ReplyEnd, pays: Bool) {
     var position = 0
     while true {
       let generation = arrived.generation
       let (part, result, pays) = state.withLock { state -> (String?, Result<ReplyEnd, ModelFailure>?, Bool) in
         if position < state.parts.count { return (state.parts[position], nil, false) }
-        let pays = state.payer == reader
+        let pays = state.payer == number
         // From now on it pays, and hands that on to nobody.
         if pays, case .success? = state.result { state.payer = nil }
         return (nil, state.result, pays)
       }
       if let part {
-        try await emit(part)
+        try await reader.write(part)
         position += 1
-        state.withLock { $0.readers[reader] = position }
+        state.withLock { $0.readers[number] = position }
         taken.notify()
       } else if let result {
         return (try result.get(), pays)
