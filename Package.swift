@@ -163,7 +163,7 @@ let package = Package(
       path: "Sources/Adapters/SystemSecurity", swiftSettings: strict),
     .target(
       name: "Telemetry",
-      dependencies: [logging, coreMetrics, metrics, instrumentation, tracing, serviceContext],
+      dependencies: ["Domain", logging, coreMetrics, metrics, instrumentation, tracing, serviceContext],
       path: "Sources/Adapters/Telemetry", swiftSettings: strict),
 
     // What every storage adapter does alike: steps of a schema, and backups.

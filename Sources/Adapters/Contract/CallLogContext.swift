@@ -40,11 +40,15 @@ extension ServiceContext {
 extension CallContext {
   /// Runs a part of the call with its caller in the context of logs.
   package func withCallerInLogs<Value>(_ body: () async throws -> Value) async throws -> Value {
-    var logContext = ServiceContext.current ?? .topLevel
-    if let principal {
-      logContext.userID = principal.userID
-      logContext.organizationID = principal.organizationID
-    }
-    return try await ServiceContext.withValue(logContext) { try await body() }
+    try await ServiceContext.withValue(withCaller(ServiceContext.current ?? .topLevel)) { try await body() }
+  }
+
+  /// A context with the caller in it.
+  package func withCaller(_ context: ServiceContext) -> ServiceContext {
+    guard let principal else { return context }
+    var context = context
+    context.userID = principal.userID
+    context.organizationID = principal.organizationID
+    return context
   }
 }

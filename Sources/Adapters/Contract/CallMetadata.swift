@@ -6,7 +6,7 @@ package enum CallMetadata {
   /// The request's id: the client's own where it is 1 to 128 letters, digits, `.`, `_` or `-`, else a new one.
   package static func requestID(_ given: String?) -> String {
     if let given, isRequestID(given) { return given }
-    return UUID.random().lowercaseText
+    return UUID.unique().lowercaseText
   }
 
   /// The token of `Authorization: Bearer` (RFC 6750 §2.1); the scheme's case does not matter.

@@ -76,13 +76,20 @@ package final class HTTPLanguageModel: LanguageModel {
       name: name, wire: wire, offeredTools: Set(request.tools.map(\.name)),
       takesUnknownTools: request.takesUnknownTools,
       maximumEventBytes: configuration.limits.eventBytes, maximumBytes: configuration.limits.responseBytes)
-    let failure: ModelFailure
     do {
       try await read(request, body, by: connections, into: stream, watch: watch, reader)
       return try stream.end()
-    } catch let error as ModelFailure {
-      failure = error
     } catch {
+      return try ended(error, stream)
+    }
+  }
+
+  /// What a reply comes to that an error has ended.
+  private func ended(_ error: any Error, _ stream: ReplyStream) throws(ModelFailure) -> ReplyEnd {
+    let failure: ModelFailure
+    if let error = error as? ModelFailure {
+      failure = error
+    } else {
       if !Task.isCancelled, !(error is CancellationError), let end = try? stream.end() {
         // The reply was whole; only what follows it (usage, the final mark) is missing.
         return end
@@ -94,37 +101,65 @@ package final class HTTPLanguageModel: LanguageModel {
     throw failure
   }
 
+  // What is done before and behind the long wait of a call stands in functions of its own, never inlined: what they need
+  // would be kept while the call waits.
+
   private func read(
     _ request: ModelRequest, _ body: ByteBuffer, by connections: ProviderConnections, into stream: ReplyStream,
     watch: ReplyWatch, _ reader: ReplyReader
   ) async throws {
-    let (answer, key) = try await configuration.keys.answer { key in
-      try await connections.send(self.request(request, body, key, to: connections.address), watch: watch)
-    }
-    do {
-      try await answer.cancellable {
-        guard answer.status == .ok else {
-          let error = try await error(of: answer, key: key)
-          let retryAfter = RetryAfter.header(answer.headers.first(name: "retry-after"), now: Date())
-          throw ProviderFailure(name: name).status(
-            answer.status, code: error.code, retryAfter: retryAfter ?? error.retryAfter)
-        }
-        let type = answer.headers.first(name: "content-type").map { MediaType($0).name }
-        if type == "text/event-stream" {
+    try await withTaskCancellationHandler {
+      let (answer, key) = try await ask(request, body, by: connections, watch: watch)
+      do {
+        switch try await form(of: answer, to: request, key: key) {
+        case .events:
+          answer.forgetHead()
           try await readStream(answer, into: stream, watch: watch, reader)
-        } else if type == "application/json", wire.answersWhole(request) {
-          try await readWhole(answer, into: stream, watch: watch, reader)
-        } else {
-          throw ProviderFailure(name: name).broken("did not answer with a stream of events")
+        case .whole: try await readWhole(answer, into: stream, watch: watch, reader)
         }
+        answer.leave(closing: false)
+      } catch {
+        // The provider is to notice at once; and who cancels may rely on it.
+        answer.leave(closing: true)
+        await answer.closed()
+        throw error
       }
-      answer.leave(closing: false)
-    } catch {
-      // The provider is to notice at once; and who cancels may rely on it.
-      answer.leave(closing: true)
-      await answer.closed()
-      throw error
+    } onCancel: {
+      watch.cancel()
     }
+  }
+
+  @inline(never)
+  private func ask(
+    _ request: ModelRequest, _ body: ByteBuffer, by connections: ProviderConnections, watch: ReplyWatch
+  ) async throws -> (ProviderExchange, ProviderKey?) {
+    let keys = configuration.keys
+    let key = try await keys.key(rejected: nil)
+    let answer = try await connections.send(self.request(request, body, key, to: connections.address), watch: watch)
+    guard let other = try await keys.successor(of: key, after: answer.status) else { return (answer, key) }
+    return (
+      try await connections.send(self.request(request, body, other, to: connections.address), watch: watch), other
+    )
+  }
+
+  /// How an answer is to be read.
+  private enum Form { case events, whole }
+
+  /// - Throws: what the answer says of a failure, and where it is no answer.
+  @inline(never)
+  private func form(
+    of answer: ProviderExchange, to request: ModelRequest, key: ProviderKey?
+  ) async throws -> Form {
+    guard answer.status == .ok else {
+      let error = try await error(of: answer, key: key)
+      let retryAfter = RetryAfter.header(answer.headers.first(name: "retry-after"), now: Date())
+      throw ProviderFailure(name: name).status(
+        answer.status, code: error.code, retryAfter: retryAfter ?? error.retryAfter)
+    }
+    let type = answer.headers.first(name: "content-type").map { MediaType($0).name }
+    if type == "text/event-stream" { return .events }
+    if type == "application/json", wire.answersWhole(request) { return .whole }
+    throw ProviderFailure(name: name).broken("did not answer with a stream of events")
   }
 
   private func readStream(

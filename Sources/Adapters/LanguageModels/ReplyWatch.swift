@@ -65,7 +65,7 @@ final class ReplyWatches: Sendable {
   }
 }
 
-/// Ends one call of a provider that takes too long.
+/// Ends one call of a provider that takes too long, or whose task is cancelled.
 final class ReplyWatch: Sendable {
   /// Which time ran out.
   enum Expiry: Error, Hashable {
@@ -75,7 +75,8 @@ final class ReplyWatch: Sendable {
   private struct State {
     /// When the provider must have sent something, and what it is if not; `nil` while the reader has the turn.
     var next: (deadline: ContinuousClock.Instant, expiry: Expiry)?
-    var expiry: Expiry?
+    /// What has ended the call: an ``Expiry``, or that its task was cancelled.
+    var end: (any Error)?
     var exchange: ProviderExchange?
     /// Whether the reader is waited for, and who does.
     var isReaderReady = true
@@ -95,14 +96,17 @@ final class ReplyWatch: Sendable {
     state = Mutex(State(next: (now + (isWhole ? times.whole : times.firstToken), .firstToken)))
   }
 
-  /// The call goes on with an exchange: it fails when a time runs out, or at once when one has.
+  /// The call goes on with an exchange: it fails when a time runs out or the task is cancelled, or at once where that was.
   func follow(_ exchange: ProviderExchange) {
-    let expiry = state.withLock { state in
+    let end = state.withLock { state in
       state.exchange = exchange
-      return state.expiry
+      return state.end
     }
-    if let expiry { Self.end(exchange, expiry) }
+    if let end { Self.end(exchange, end) }
   }
+
+  /// The task of the call was cancelled.
+  func cancel() { end(with: CancellationError()) }
 
   /// A text has come, and the provider has the turn still, or again.
   func note() { hasNews.store(true, ordering: .relaxed) }
@@ -118,21 +122,21 @@ final class ReplyWatch: Sendable {
         try await reader()
       }
       await untilReaderHasEnded()
-      if expiry != nil { group.cancelAll() }
+      if ending != nil { group.cancelAll() }
       return await group.nextResult()
     }
-    if let expiry { throw expiry }
+    if let ending { throw ending }
     try result?.get()
     let deadline = ContinuousClock.now + gap
     state.withLock { $0.next = (deadline, .gap) }
   }
 
-  private var expiry: Expiry? { state.withLock { $0.expiry } }
+  private var ending: (any Error)? { state.withLock { $0.end } }
 
   private func untilReaderHasEnded() async {
     await withCheckedContinuation { continuation in
       let isOver = state.withLock { state in
-        let isOver = state.isReaderReady || state.expiry != nil
+        let isOver = state.isReaderReady || state.end != nil
         if !isOver { state.waiter = continuation }
         return isOver
       }
@@ -151,23 +155,26 @@ final class ReplyWatch: Sendable {
   /// Looks whether a time has run out.
   fileprivate func look(at now: ContinuousClock.Instant) {
     let hasNews = hasNews.exchange(false, ordering: .relaxed)
-    let expired: (Expiry, ProviderExchange?, CheckedContinuation<Void, Never>?)? = state.withLock { state in
-      guard state.expiry == nil else { return nil }
+    let expiry: Expiry? = state.withLock { state in
       if hasNews, state.next != nil { state.next = (now + gap, .gap) }
-      if now >= end {
-        state.expiry = .whole
-      } else if let next = state.next, now >= next.deadline {
-        state.expiry = next.expiry
-      }
-      return state.expiry.map { ($0, state.exchange, state.waiter.take()) }
+      if now >= end { return .whole }
+      return state.next.flatMap { now >= $0.deadline ? $0.expiry : nil }
     }
-    guard let (expiry, exchange, waiter) = expired else { return }
-    waiter?.resume()
-    if let exchange { Self.end(exchange, expiry) }
+    if let expiry { end(with: expiry) }
   }
 
-  private static func end(_ exchange: ProviderExchange, _ expiry: Expiry) {
-    exchange.fail(expiry)
+  private func end(with error: any Error) {
+    let (isFirst, exchange, waiter) = state.withLock { state in
+      let isFirst = state.end == nil
+      if isFirst { state.end = error }
+      return (isFirst, state.exchange, state.waiter.take())
+    }
+    waiter?.resume()
+    if isFirst, let exchange { Self.end(exchange, error) }
+  }
+
+  private static func end(_ exchange: ProviderExchange, _ error: any Error) {
+    exchange.fail(error)
     exchange.leave(closing: true)
   }
 }

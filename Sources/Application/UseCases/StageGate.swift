@@ -56,6 +56,15 @@ package final class StageGate: Sendable {
     return try await body()
   }
 
+  /// Enters where there is room now.
+  func enterNow(_ weight: Int) -> Bool {
+    state.withLock { state in
+      guard state.waiting.isEmpty, state.free >= weight else { return false }
+      state.free -= weight
+      return true
+    }
+  }
+
   /// Waits for room.
   ///
   /// - Parameters:

@@ -73,7 +73,7 @@ struct Assembly: Sendable {
       }
       return Assembly(
         configuration: configuration,
-        useCases: UseCases(world, settings(configuration)) { TracedIntelligence(intelligence: $0) }, world: world,
+        useCases: UseCases(world, settings(configuration)) { TracedIntelligence.around($0) }, world: world,
         embedder: embedder, embedders: embedders, storage: storage, extractions: extractions, clients: clients,
         providers: providers)
     } catch {

@@ -34,7 +34,7 @@ struct GatewayAssembly: Sendable {
         hasher: try Assembly.hasher(configuration), secrets: SystemSecretGenerator(),
         makeID: .uuidVersion7(clock: clock), clock: clock)
       return GatewayAssembly(
-        useCases: GatewayUseCases(world, Assembly.settings(configuration)) { TracedIntelligence(intelligence: $0) },
+        useCases: GatewayUseCases(world, Assembly.settings(configuration)) { TracedIntelligence.around($0) },
         storage: storage, clock: clock,
         clients: clients)
     } catch {

@@ -63,6 +63,7 @@ enum Observability {
       let buffer = SpanBuffer(capacity: configuration.telemetry.queue)
       let ratio = Double(configuration.telemetry.sampling) / 100
       InstrumentationSystem.bootstrap(ExportingTracer(ratio: ratio) { buffer.add($0) })
+      SpanRecording.begin()
       spans = buffer
     } else {
       InstrumentationSystem.bootstrap(W3CInstrument())

@@ -16,7 +16,7 @@ struct MemoryTending: Service {
   /// The share of it that has to come back at once for the next time to be as soon; else the wait doubles, up to the longest.
   static let worthwhile = 0.01
   /// The longest that it is not looked again.
-  static let longestWait: Duration = .seconds(300)
+  static let longestWait: Duration = .seconds(20)
 
   /// Runs until the server stops.
   func run() async throws {

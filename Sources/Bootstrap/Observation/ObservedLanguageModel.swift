@@ -5,7 +5,9 @@ import Synchronization
 import Tracing
 
 /// Measures the calls of one model and records a span for each, around any model.
-struct ObservedLanguageModel: LanguageModel {
+///
+/// A class, so that where a call waits it holds no more of it than a reference.
+final class ObservedLanguageModel: LanguageModel {
   private let model: any LanguageModel
   private let firstToken: Recorder
   private let interToken: Recorder
@@ -26,37 +28,52 @@ struct ObservedLanguageModel: LanguageModel {
   func unsupported(in request: ModelRequest) -> UnsupportedRequest? { model.unsupported(in: request) }
 
   func reply(to request: ModelRequest, reader: ReplyReader) async throws(ModelFailure) -> ReplyEnd {
+    SpanRecording.isOn ? try await traced(request, reader) : try await reply(to: request, reader, waiting: nil)
+  }
+
+  @inline(never)
+  private func traced(_ request: ModelRequest, _ reader: ReplyReader) async throws(ModelFailure) -> ReplyEnd {
     try await withTracedSpan(SpanName.provider, ofKind: .client, attributes(of: request)) {
       span throws(ModelFailure) in
       let waiting = InstrumentationSystem.tracer.startAnySpan(SpanName.firstToken, context: span.context)
-      let watch = Watch(start: .now)
-      do throws(ModelFailure) {
-        let end = try await model.reply(
-          to: request,
-          reader: ReplyReader { part throws(ModelFailure) in
-            switch watch.arrived() {
-            case .first(let time):
-              firstToken.record(time)
-              waiting.end()
-            case .next(let gap): interToken.record(gap)
-            }
-            return try reader.take(part)
-          } untilReady: { () throws(ModelFailure) in
-            try await reader.untilReady()
-            watch.waited()
-          })
-        tell(span, end)
-        if let rate = watch.rate(of: end.usage) { self.rate.record(rate) }
-        // A reply of tool calls alone has no first text.
-        if !watch.hasBegun { waiting.end() }
-        return end
-      } catch {
-        if !watch.hasBegun {
-          waiting.fail(error)
-          waiting.end()
-        }
-        throw error
+      let end = try await reply(to: request, reader, waiting: waiting)
+      tell(span, end)
+      return end
+    }
+  }
+
+  /// - Parameter waiting: the span that ends with the first text; `nil` where none are recorded.
+  private func reply(
+    to request: ModelRequest, _ reader: ReplyReader, waiting: (any Span)?
+  ) async throws(ModelFailure) -> ReplyEnd {
+    let watch = Watch(start: .now)
+    do throws(ModelFailure) {
+      let end = try await model.reply(to: request, reader: observed(reader, watch, waiting))
+      if let rate = watch.rate(of: end.usage) { self.rate.record(rate) }
+      // A reply of tool calls alone has no first text.
+      if !watch.hasBegun { waiting?.end() }
+      return end
+    } catch {
+      if !watch.hasBegun {
+        waiting?.fail(error)
+        waiting?.end()
       }
+      throw error
+    }
+  }
+
+  private func observed(_ reader: ReplyReader, _ watch: Watch, _ waiting: (any Span)?) -> ReplyReader {
+    ReplyReader { [firstToken, interToken] part throws(ModelFailure) in
+      switch watch.arrived() {
+      case .first(let time):
+        firstToken.record(time)
+        waiting?.end()
+      case .next(let gap): interToken.record(gap)
+      }
+      return try reader.take(part)
+    } untilReady: { () throws(ModelFailure) in
+      try await reader.untilReady()
+      watch.waited()
     }
   }
 

@@ -4,7 +4,14 @@ import Tracing
 
 /// Records a span for each question, around any intelligence.
 struct TracedIntelligence: Intelligence {
-  let intelligence: any Intelligence
+  private let intelligence: any Intelligence
+
+  private init(_ intelligence: any Intelligence) { self.intelligence = intelligence }
+
+  /// Puts itself around an intelligence, where spans are recorded.
+  static func around(_ intelligence: any Intelligence) -> any Intelligence {
+    SpanRecording.isOn ? TracedIntelligence(intelligence) : intelligence
+  }
 
   func chat(
     _ command: StreamChat.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter

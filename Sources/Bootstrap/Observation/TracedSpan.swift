@@ -1,5 +1,6 @@
 import Domain
 import ServiceContextModule
+import Synchronization
 import Tracing
 
 /// The names of the spans that this server records. What a prompt, a passage or an answer says is in none of them, nor in
@@ -34,6 +35,17 @@ enum SpanAttributeName {
   static let organization = "opentier.organization.id"
 }
 
+/// Whether this process records spans at all: it is known when it starts, and asking the instrumentation of each step of each
+/// call takes longer than many a step.
+enum SpanRecording {
+  private static let flag = Atomic(false)
+
+  static var isOn: Bool { flag.load(ordering: .relaxed) }
+
+  /// A tracer that records was put in place.
+  static func begin() { flag.store(true, ordering: .relaxed) }
+}
+
 /// Runs a step in a span of its own, which fails with it.
 ///
 /// - Parameters:
@@ -43,6 +55,7 @@ func withTracedSpan<Value: Sendable, Failure: Error>(
   _ name: String, ofKind kind: SpanKind = .internal, _ attributes: @autoclosure () -> SpanAttributes = [:],
   _ body: (any Span) async throws(Failure) -> Value
 ) async throws(Failure) -> Value {
+  guard SpanRecording.isOn else { return try await body(NoOpTracer.NoOpSpan(context: .topLevel)) }
   let span = InstrumentationSystem.tracer.startAnySpan(name, ofKind: kind)
   // Nothing records: then the context is the caller's, too.
   guard span.isRecording else { return try await body(span) }

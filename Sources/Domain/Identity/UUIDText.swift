@@ -32,7 +32,13 @@ extension UUID {
   /// A new one of version 4 (RFC 9562 §5.4), from the system's secure random source. `UUID()` opens a file for each.
   package static func random() -> UUID {
     var random = SystemRandomNumberGenerator()
-    let (high, low) = (random.next() as UInt64, random.next() as UInt64)
+    return version4(random.next(), random.next())
+  }
+
+  /// A new one of the same form that is no secret: who knows others may guess it. It takes no call of the system.
+  package static func unique() -> UUID { version4(SpreadSequence.next(), SpreadSequence.next()) }
+
+  private static func version4(_ high: UInt64, _ low: UInt64) -> UUID {
     let words = ((high & ~0xF000 | 0x4000).bigEndian, (low & ~(0xC0 << 56) | 0x80 << 56).bigEndian)
     return withUnsafeBytes(of: words) { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
   }

@@ -18,6 +18,7 @@ final class CompletionCalls: Sendable {
   private let configuration: HTTPConfiguration
   private let log: AccessLog
   private let cors: CORSPolicy
+  private let tracing = RequestTracing()
   private let state = Mutex(State())
 
   var limits: HTTPLimits { configuration.limits }
@@ -91,28 +92,51 @@ final class CompletionCalls: Sendable {
   }
 
   private func answer(_ exchange: CompletionExchange) async {
+    let begun = begin(exchange)
+    let outcome = await begun.call.run(in: begun.trace)
+    end(exchange, begun, outcome)
+  }
+
+  /// A call, and what is kept of its request until it has been answered.
+  private final class Begun: Sendable {
+    let call: CompletionCall
+    let context: CallContext
+    let trace: ServiceContext
+    let span: RequestSpan
+
+    init(_ call: CompletionCall, _ context: CallContext, _ trace: ServiceContext, _ span: RequestSpan) {
+      self.call = call
+      self.context = context
+      self.trace = trace
+      self.span = span
+    }
+  }
+
+  private func begin(_ exchange: CompletionExchange) -> Begun {
     let head = exchange.head
     let context = CallContext(
       requestID: head.requestID(), bearerToken: head.bearerToken, remoteAddress: exchange.remoteAddress,
       userAgent: head[.userAgent])
     var trace = ServiceContext.topLevel
-    InstrumentationSystem.instrument.extract(head, into: &trace, using: HeaderExtractor())
+    tracing.instrument.extract(head, into: &trace, using: HeaderExtractor())
     trace.requestID = context.requestID
-    let template = exchange.operation.path
-    let span = RequestSpan(head, template: template, in: &trace)
-    defer { span.end() }
-    let headers = CompletionHeaders(requestID: context.requestID, cors: cors.headers(for: head))
+    let span = RequestSpan(head, template: exchange.operation.path, in: &trace, by: tracing)
     let call = CompletionCall(
-      api: api, context: context, exchange: exchange, headers: headers,
+      exchange, api: api, context: context,
+      headers: CompletionHeaders(requestID: context.requestID, cors: cors.headers(for: head)),
       keepAliveInterval: configuration.keepAliveInterval)
-    await ServiceContext.withValue(trace) {
-      let outcome = await call.run()
+    return Begun(call, context, trace, span)
+  }
+
+  private func end(_ exchange: CompletionExchange, _ begun: Begun, _ outcome: CallOutcome) {
+    ServiceContext.withValue(begun.trace) {
       log.record(
         AccessLog.Entry(
-          method: head.method, template: template, status: outcome.status, duration: .now - exchange.start,
-          context: context, code: outcome.code, diagnosis: outcome.diagnosis))
-      span.tell(status: outcome.status, code: outcome.code)
-      exchange.end(closing: outcome.endsConnection)
+          method: exchange.method, template: exchange.operation.path, status: outcome.status,
+          duration: .now - exchange.start, context: begun.context, code: outcome.code, diagnosis: outcome.diagnosis))
     }
+    begun.span.tell(status: outcome.status, code: outcome.code)
+    begun.span.end()
+    exchange.end(closing: outcome.endsConnection)
   }
 }

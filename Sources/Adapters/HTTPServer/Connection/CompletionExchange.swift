@@ -13,7 +13,9 @@ final class CompletionExchange: @unchecked Sendable {
   struct Abandoned: Error {}
 
   let operation: OpenAIOperation
-  let head: RequestHead
+  /// Until ``forgetHead()``.
+  private(set) var head: RequestHead
+  let method: String
   let remoteAddress: String?
   let start = ContinuousClock.now
 
@@ -23,6 +25,8 @@ final class CompletionExchange: @unchecked Sendable {
   /// Of the HTTP encoder: what is written from here passes it by.
   private let wire: ChannelHandlerContext
   private let channel: any Channel
+  private let expectsContinue: Bool
+  private let hasBody: Bool
   private let isKeptAlive: Bool
   private let isChunked: Bool
 
@@ -46,6 +50,9 @@ final class CompletionExchange: @unchecked Sendable {
   ) {
     self.operation = operation
     self.head = head
+    method = head.method
+    expectsContinue = head.expectsContinue
+    hasBody = head.hasBody
     self.calls = calls
     self.handler = handler
     self.context = context
@@ -59,7 +66,7 @@ final class CompletionExchange: @unchecked Sendable {
   // What the connection tells, on its event loop
 
   /// The head is here.
-  func begin() { if head.expectsContinue, head.hasBody { run() } }
+  func begin() { if expectsContinue, hasBody { run() } }
 
   /// A part of the body is here.
   func take(_ bytes: ByteBuffer) {
@@ -129,7 +136,7 @@ final class CompletionExchange: @unchecked Sendable {
   func wholeBody(upTo limit: Int) async throws -> ByteBuffer {
     channel.eventLoop.preconditionInEventLoop()
     if let length = head.contentLength, length > limit { throw HTTPRefusal.tooLarge(limit: limit) }
-    if !isBodyOver, head.expectsContinue, !hasContinued {
+    if !isBodyOver, expectsContinue, !hasContinued {
       hasContinued = true
       writeNow(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n"))
     }
@@ -142,11 +149,14 @@ final class CompletionExchange: @unchecked Sendable {
     return body
   }
 
+  /// Keeps the head no longer: an answer may take long, and nobody reads the head again meanwhile.
+  func forgetHead() { head = .forgotten }
+
   /// Reads over what is left of the body, so that the client comes to reading the answer.
   func drain() async {
     channel.eventLoop.preconditionInEventLoop()
     // A client that still waits to send its body is not waited for.
-    if head.expectsContinue, head.hasBody, !hasContinued, !isBodyOver {
+    if expectsContinue, hasBody, !hasContinued, !isBodyOver {
       isCut = true
       return
     }

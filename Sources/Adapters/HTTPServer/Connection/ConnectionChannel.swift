@@ -13,8 +13,8 @@ struct ConnectionChannel: HTTPChannelHandler {
   /// A connection, and what Hummingbird reads from it once it has to.
   struct Value: ServerChildChannelValue {
     let channel: any Channel
-    /// Fails when the connection ends before Hummingbird was needed.
-    let attached: EventLoopFuture<NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>>
+    /// Is settled when Hummingbird is needed, and when the connection ends before.
+    let attachment: ConnectionAttachment
   }
 
   let responder: HTTPChannelHandler.Responder
@@ -31,20 +31,20 @@ struct ConnectionChannel: HTTPChannelHandler {
       // It keeps the buffer from one read to the next: thousands of connections that wait are not to keep much. It grows
       // where more comes at once.
       try channel.syncOptions?.setOption(
-        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 1_024, maximum: 65_536))
+        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 512, maximum: 65_536))
       let pipeline = channel.pipeline.syncOperations
       try pipeline.configureHTTPServerPipeline(
         withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
         withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoder)
       let handler = ConnectionHandler(channel, completions: completions, limits: limits)
       try pipeline.addHandler(handler)
-      return Value(channel: channel, attached: handler.attached)
+      return Value(channel: channel, attachment: handler.attachment)
     }
   }
 
   func handle(value: Value, logger: Logger) async {
-    // It fails where the connection has ended, and there is nothing to answer.
-    guard let channel = try? await value.attached.get() else { return }
+    // There is none where the connection has ended, and then nothing to answer.
+    guard let channel = await value.attachment.settled() else { return }
     await serve(channel, logger: logger)
   }
 
@@ -53,5 +53,43 @@ struct ConnectionChannel: HTTPChannelHandler {
   @inline(never)
   private func serve(_ channel: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>, logger: Logger) async {
     await handleHTTP(asyncChannel: channel, logger: logger)
+  }
+}
+
+/// Waits for what Hummingbird reads from a connection.
+///
+/// A future would do the same; this keeps little while it waits, which thousands of connections do all their life.
+final class ConnectionAttachment: Sendable {
+  typealias Channel = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
+
+  private enum State {
+    case open(waiter: UnsafeContinuation<Channel?, Never>?)
+    case settled(Channel?)
+  }
+
+  private let state = Mutex(State.open(waiter: nil))
+
+  /// Says what it is; `nil` where it never will be. What is said first counts.
+  func settle(with channel: Channel?) {
+    let waiter: UnsafeContinuation<Channel?, Never>? = state.withLock { state in
+      guard case .open(let waiter) = state else { return nil }
+      state = .settled(channel)
+      return waiter
+    }
+    waiter?.resume(returning: channel)
+  }
+
+  /// Waits for it; one task may.
+  func settled() async -> Channel? {
+    await withUnsafeContinuation { continuation in
+      let settled: Channel?? = state.withLock { state in
+        guard case .settled(let channel) = state else {
+          state = .open(waiter: continuation)
+          return nil
+        }
+        return .some(channel)
+      }
+      if let settled { continuation.resume(returning: settled) }
+    }
   }
 }

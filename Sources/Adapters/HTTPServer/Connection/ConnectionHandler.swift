@@ -29,8 +29,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
   }
 
   /// What Hummingbird reads from the connection.
-  let attached: EventLoopFuture<NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>>
-  private let attaching: EventLoopPromise<NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>>
+  let attachment = ConnectionAttachment()
   private var isAttached = false
   private let completions: CompletionCalls?
   private let limits: HTTPLimits
@@ -48,8 +47,6 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
   /// Makes the handler of a connection.
   init(_ channel: any Channel, completions: CompletionCalls?, limits: HTTPLimits) {
-    attaching = channel.eventLoop.makePromise()
-    attached = attaching.futureResult
     self.completions = completions
     self.limits = limits
     idleTime = .seconds(limits.idleSeconds)
@@ -153,7 +150,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     if case .completing(let exchange) = last { exchange.abandon() }
     if !isAttached {
       isAttached = true
-      attaching.fail(ChannelError.alreadyClosed)
+      attachment.settle(with: nil)
     }
   }
 
@@ -233,11 +230,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
     do {
       let pipeline = context.pipeline.syncOperations
       try pipeline.addHandlers(HTTP1ToHTTPServerCodec(secure: false), ParserRefusals())
-      attaching.succeed(
-        try NIOAsyncChannel(
+      attachment.settle(
+        with: try NIOAsyncChannel(
           wrappingChannelSynchronously: context.channel, configuration: .init(isOutboundHalfClosureEnabled: true)))
     } catch {
-      attaching.fail(error)
+      attachment.settle(with: nil)
       context.close(promise: nil)
     }
   }

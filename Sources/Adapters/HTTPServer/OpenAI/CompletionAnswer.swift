@@ -25,7 +25,7 @@ struct CompletionAnswer: Sendable {
   /// Makes answers to one request.
   init(_ kind: Kind, model: String, origin: String) {
     (self.kind, self.model, self.origin) = (kind, model, origin)
-    id = (kind == .chat ? "chatcmpl-" : "cmpl-") + UUID.random().hexadecimal
+    id = (kind == .chat ? "chatcmpl-" : "cmpl-") + UUID.unique().hexadecimal
     created = Int(Date().timeIntervalSince1970)
   }
 
@@ -44,7 +44,7 @@ struct CompletionAnswer: Sendable {
       json.name("choices")
       try json.array { json in try json.object { json in try write(reply, to: &json) } }
       json.name("usage")
-      try json.value(Self.json(reply.end.usage))
+      Self.write(reply.end.usage, to: &json)
       if let grounds = try Self.grounds(reply) {
         json.name("opentier")
         try json.value(grounds)
@@ -86,76 +86,136 @@ struct CompletionAnswer: Sendable {
   }
 
   /// The first chunk, which says who speaks; completions have none.
-  func opening() -> JSONValue? {
+  func opening() throws -> [UInt8]? {
     guard kind == .chat else { return nil }
-    return chunk(["role": .string("assistant"), "content": .string(""), "refusal": .null])
+    return try chunk { json in
+      json.name("role")
+      json.string("assistant")
+      json.name("content")
+      json.string("")
+      json.name("refusal")
+      json.null()
+    }
   }
 
   /// What stands before and behind a text in its chunk's JSON, the quotes left out.
   func partTemplate() throws -> (before: [UInt8], behind: [UInt8]) {
     // Within a string of JSON, such as the model's name, its quotes would be escaped: the mark is found once.
     let mark = Array((kind == .chat ? #""content":""# : #""text":""#).utf8)
-    let whole = Array(try part("").data)
+    let whole =
+      switch kind {
+      case .chat:
+        try chunk { json in
+          json.name("content")
+          json.string("")
+        }
+      case .text: try textChunk(reason: nil)
+      }
     guard let place = whole.firstRange(of: mark) else {
       throw ContractError(.internal, "a part of a reply cannot be written")
     }
     return (Array(whole[..<place.upperBound]), Array(whole[place.upperBound...]))
   }
 
-  /// A chunk with text.
-  private func part(_ text: String) -> JSONValue {
-    switch kind {
-    case .chat: chunk(["content": .string(text)])
-    case .text: .object(envelope("text_completion", [.object(textChoice(text, reason: nil))]))
-    }
-  }
-
   /// The chunks at the end: citations and calls of tools, how it ended, and what was used.
   ///
   /// - Parameter withUsage: whether the client wants to know what was used.
-  func ending(_ reply: WholeReply, withUsage: Bool) throws -> [JSONValue] {
+  func ending(_ reply: WholeReply, withUsage: Bool) throws -> [[UInt8]] {
     let end = reply.end
-    var chunks: [JSONValue] = []
+    var chunks: [[UInt8]] = []
     switch kind {
-    case .text: chunks.append(.object(envelope("text_completion", [.object(textChoice("", reason: reason(of: end)))])))
+    case .text: chunks.append(try textChunk(reason: reason(of: end)))
     case .chat:
       if let grounds = try Self.grounds(reply) {
-        let delta: [String: JSONValue] = ["annotations": .array(annotations(of: reply.text, end.citations))]
-        chunks.append(chunk(delta, more: ["opentier": grounds]))
+        chunks.append(
+          try chunk { json in
+            json.name("annotations")
+            try json.value(.array(annotations(of: reply.text, end.citations)))
+          } more: { json in
+            json.name("opentier")
+            try json.value(grounds)
+          })
       }
       for (index, call) in end.toolCalls.enumerated() {
-        guard case .object(var json) = Self.json(call) else { continue }
-        json["index"] = .integer(index)
-        chunks.append(chunk(["tool_calls": .array([.object(json)])]))
+        guard case .object(var value) = Self.json(call) else { continue }
+        value["index"] = .integer(index)
+        chunks.append(
+          try chunk { json in
+            json.name("tool_calls")
+            try json.value(.array([.object(value)]))
+          })
       }
-      chunks.append(chunk([:], reason: reason(of: end)))
+      chunks.append(try chunk(reason: reason(of: end)) { _ in })
     }
     if withUsage {
-      var last = envelope(kind == .chat ? "chat.completion.chunk" : "text_completion", [])
-      last["usage"] = Self.json(end.usage)
-      chunks.append(.object(last))
+      chunks.append(
+        try envelope { _ in
+        } more: { json in
+          json.name("usage")
+          Self.write(end.usage, to: &json)
+        })
     }
     return chunks
   }
 
-  private func textChoice(_ text: String, reason: String?) -> [String: JSONValue] {
-    ["index": .integer(0), "text": .string(text), "logprobs": .null, "finish_reason": .optional(reason)]
-  }
-
+  /// A chunk of a chat.
+  ///
+  /// - Parameters:
+  ///   - delta: writes the members of what is new in it.
+  ///   - more: writes members beside OpenAI's own.
   private func chunk(
-    _ delta: [String: JSONValue], reason: String? = nil, more: [String: JSONValue] = [:]
-  ) -> JSONValue {
-    let choice: [String: JSONValue] = [
-      "index": .integer(0), "delta": .object(delta), "logprobs": .null, "finish_reason": .optional(reason),
-    ]
-    return .object(envelope("chat.completion.chunk", [.object(choice)]).merging(more) { old, _ in old })
+    reason: String? = nil, delta: (inout JSONWriter) throws -> Void, more: (inout JSONWriter) throws -> Void = { _ in }
+  ) throws -> [UInt8] {
+    try envelope { json in
+      try json.object { json in
+        json.name("index")
+        json.integer(0)
+        json.name("delta")
+        try json.object(delta)
+        json.name("logprobs")
+        json.null()
+        json.name("finish_reason")
+        json.string(orNull: reason)
+      }
+    } more: { json in
+      try more(&json)
+    }
   }
 
-  private func envelope(_ object: String, _ choices: [JSONValue]) -> [String: JSONValue] {
-    [
-      "id": .string(id), "object": .string(object), "created": .integer(created), "model": .string(model),
-      "choices": .array(choices),
-    ]
+  /// A chunk of a completion, without text.
+  private func textChunk(reason: String?) throws -> [UInt8] {
+    try envelope { json in
+      json.object { json in
+        json.name("index")
+        json.integer(0)
+        json.name("text")
+        json.string("")
+        json.name("logprobs")
+        json.null()
+        json.name("finish_reason")
+        json.string(orNull: reason)
+      }
+    }
+  }
+
+  private func envelope(
+    choices: (inout JSONWriter) throws -> Void, more: (inout JSONWriter) throws -> Void = { _ in }
+  ) throws -> [UInt8] {
+    var json = JSONWriter(capacity: 192)
+    try json.object { json in
+      json.name("id")
+      json.string(id)
+      json.name("object")
+      json.string(kind == .chat ? "chat.completion.chunk" : "text_completion")
+      json.name("created")
+      json.integer(created)
+      json.name("model")
+      json.string(model)
+      json.name("choices")
+      try json.array(choices)
+      try more(&json)
+    }
+    return json.bytes
   }
 
   private func reason(of end: CompletionEnd) -> String {
@@ -170,12 +230,20 @@ struct CompletionAnswer: Sendable {
     ])
   }
 
-  private static func json(_ usage: TokenUsage) -> JSONValue {
+  private static func write(_ usage: TokenUsage, to json: inout JSONWriter) {
+    json.object { json in
+      json.name("prompt_tokens")
+      json.integer(usage.promptTokens)
+      json.name("completion_tokens")
+      json.integer(usage.completionTokens)
+      json.name("total_tokens")
+      json.integer(total(usage))
+    }
+  }
+
+  private static func total(_ usage: TokenUsage) -> Int {
     let (total, overflows) = usage.promptTokens.addingReportingOverflow(usage.completionTokens)
-    return .object([
-      "prompt_tokens": .integer(usage.promptTokens), "completion_tokens": .integer(usage.completionTokens),
-      "total_tokens": .integer(overflows ? .max : total),
-    ])
+    return overflows ? .max : total
   }
 
   /// The sources and the checked citations as the contract's JSON has them, which OpenAI's has no place for; `nil` where

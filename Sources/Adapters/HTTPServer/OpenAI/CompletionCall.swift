@@ -5,6 +5,7 @@ import FoundationEssentials
 import HTTPTypes
 import JSONValues
 import NIOCore
+import ServiceContextModule
 import Synchronization
 
 /// Answers a chat completion or a completion, whole or as a stream of server-sent events.
@@ -14,29 +15,58 @@ import Synchronization
 /// clients try again; a failure behind it is an event with `error`.
 ///
 /// It runs on its connection's event loop; what takes long there (a large body, finding passages) goes elsewhere.
-struct CompletionCall {
-  let api: OpenAIAPI
-  let context: CallContext
-  let exchange: CompletionExchange
-  let headers: CompletionHeaders
-  let keepAliveInterval: Duration
+///
+/// A class, so that where it waits it holds no more of itself than a reference. What is done before the long wait and behind
+/// it stands in functions of its own, never inlined: what they need would be kept while the call waits.
+final class CompletionCall: Sendable {
+  private let api: OpenAIAPI
+  private let context: CallContext
+  private let exchange: CompletionExchange
+  private let headers: CompletionHeaders
+  private let stream: CompletionStream
+
+  /// - Parameters:
+  ///   - context: of the call.
+  ///   - headers: those of every answer to it.
+  init(
+    _ exchange: CompletionExchange, api: OpenAIAPI, context: CallContext, headers: CompletionHeaders,
+    keepAliveInterval: Duration
+  ) {
+    self.api = api
+    self.context = context
+    self.exchange = exchange
+    self.headers = headers
+    stream = CompletionStream(exchange, headers: headers, keepAliveInterval: keepAliveInterval)
+  }
 
   /// Answers.
-  func run() async -> CallOutcome {
-    let stream = CompletionStream(exchange, headers: headers, keepAliveInterval: keepAliveInterval)
+  ///
+  /// - Parameter trace: where the call stands in a trace.
+  func run(in trace: ServiceContext) async -> CallOutcome {
     do {
-      try await api.admit(exchange.operation, context)
-      let request = try await request()
-      try await context.withCallerInLogs {
-        if request.isStream { try await self.stream(request, stream) } else { try await whole(request) }
+      let request = try await ServiceContext.withValue(trace) { try await admitted() }
+      try await ServiceContext.withValue(context.withCaller(trace)) {
+        if request.isStream { try await self.stream(request) } else { try await whole(request) }
       }
       return CallOutcome(status: 200)
     } catch {
-      if Task.isCancelled || error is CompletionExchange.Abandoned { return CallOutcome(status: 499) }
-      // A client that is still writing reads the answer only then.
-      await exchange.drain()
-      return await fail(error, stream)
+      return await failed(error)
     }
+  }
+
+  @inline(never)
+  private func admitted() async throws -> Completion {
+    try await api.admit(exchange.operation, context)
+    defer { exchange.forgetHead() }
+    return try await request()
+  }
+
+  @inline(never)
+  private func failed(_ error: any Error) async -> CallOutcome {
+    if Task.isCancelled || error is CompletionExchange.Abandoned { return CallOutcome(status: 499) }
+    // A client that is still writing reads the answer only then.
+    await exchange.drain()
+    return await fail(error)
   }
 
   private struct Completion: Sendable {
@@ -91,26 +121,35 @@ struct CompletionCall {
   ) async throws -> WholeReply {
     guard let caller = context.principal else { throw ContractError(.unauthenticated, "sign in first") }
     let reply = ReplyInProgress(keepsText: keepsText || request.command.isGrounded)
-    let reader = CompletionReader { event throws(UseCaseFailure) in
-      guard let part = reply.take(event) else { return true }
-      do { return try take(part) } catch { throw .cancelled }
-    } untilReady: { () throws(UseCaseFailure) in
-      do { try await untilReady() } catch { throw .cancelled }
-    }
+    let reader = reply.reader(take: take, untilReady: untilReady)
     do {
       if request.command.isGrounded {
-        try await elsewhere { try await api.intelligence.complete(request.command, caller, reader: reader) }
+        try await completeElsewhere(request.command, caller, reader)
       } else {
         try await api.intelligence.complete(request.command, caller, reader: reader)
       }
-    } catch UseCaseFailure.notFound(let message) {
-      // Of all that a completion names only its model can be missing.
-      throw OpenAIError.noSuchModel(request.command.model, message)
-    } catch UseCaseFailure.tooLong(let message) {
-      throw OpenAIError.tooLong(message, parameter: request.command.prompt == nil ? "messages" : "prompt")
+    } catch {
+      throw Self.told(error, of: request.command)
     }
     guard let whole = reply.whole else { throw ContractError(.internal, "a reply has not ended") }
     return whole
+  }
+
+  @inline(never)
+  private func completeElsewhere(
+    _ command: CompleteDialogue.Command, _ caller: Principal, _ reader: CompletionReader
+  ) async throws {
+    try await elsewhere { try await api.intelligence.complete(command, caller, reader: reader) }
+  }
+
+  private static func told(_ error: any Error, of command: CompleteDialogue.Command) -> any Error {
+    switch error {
+    // Of all that a completion names only its model can be missing.
+    case UseCaseFailure.notFound(let message): OpenAIError.noSuchModel(command.model, message)
+    case UseCaseFailure.tooLong(let message):
+      OpenAIError.tooLong(message, parameter: command.prompt == nil ? "messages" : "prompt")
+    default: error
+    }
   }
 
   private func whole(_ request: Completion) async throws {
@@ -121,16 +160,16 @@ struct CompletionCall {
     try await send(Answer(json: try request.answer.whole(reply)))
   }
 
-  private func stream(_ request: Completion, _ stream: CompletionStream) async throws {
-    let template = try request.answer.partTemplate()
-    let opening = try request.answer.opening()?.data
-    let reply = try await complete(request, keepsText: false) { part in
-      try stream.take(part, template, opening: opening)
-    } untilReady: {
+  private func stream(_ request: Completion) async throws {
+    let parts = CompletionStream.Parts(
+      template: try request.answer.partTemplate(), opening: try request.answer.opening())
+    let reply = try await complete(request, keepsText: false) { [stream] part in
+      try stream.take(part, parts)
+    } untilReady: { [stream] in
       try await stream.untilReady()
     }
     try await stream.finish(
-      request.answer.ending(reply, withUsage: request.withUsage).map { try $0.data }, opening: opening)
+      request.answer.ending(reply, withUsage: request.withUsage), opening: parts.opening)
   }
 
   private func send(_ answer: Answer) async throws {
@@ -141,11 +180,11 @@ struct CompletionCall {
   }
 
   /// Ends a stream that has begun with the error, or answers with it.
-  private func fail(_ error: any Error, _ stream: CompletionStream) async -> CallOutcome {
+  private func fail(_ error: any Error) async -> CallOutcome {
     let error = OpenAIError(any: error)
     do {
       if stream.isOpen {
-        try await stream.fail(error.json.data)
+        try await stream.fail(Array(error.json.data))
         return CallOutcome(status: 200, diagnosis: error.diagnosis)
       }
       try await send(error.answer)
@@ -162,6 +201,19 @@ private final class CompletionStream: Sendable {
   private static let ownHeaders: HTTPFields = [
     .contentType: "text/event-stream", .cacheControl: "no-cache", .accelBuffering: "no",
   ]
+
+  /// What the chunks of one answer have in common.
+  final class Parts: Sendable {
+    /// What stands before the text of a chunk, and behind it.
+    let template: (before: [UInt8], behind: [UInt8])
+    /// The chunk that says who speaks.
+    let opening: [UInt8]?
+
+    init(template: (before: [UInt8], behind: [UInt8]), opening: [UInt8]?) {
+      self.template = template
+      self.opening = opening
+    }
+  }
 
   private let exchange: CompletionExchange
   private let headers: CompletionHeaders
@@ -180,10 +232,9 @@ private final class CompletionStream: Sendable {
   var isOpen: Bool { opened.load(ordering: .relaxed) }
 
   /// Takes a part of the text, and sends it if it can; whether it may have another at once.
-  func take(
-    _ text: String, _ template: (before: [UInt8], behind: [UInt8]), opening: Data?
-  ) throws -> Bool {
-    var bytes = begin(opening, for: text.utf8.count + template.before.count + template.behind.count + 32)
+  func take(_ text: String, _ parts: Parts) throws -> Bool {
+    let template = parts.template
+    var bytes = begin(parts.opening, for: text.utf8.count + template.before.count + template.behind.count + 32)
     exchange.addPart(to: &bytes) { bytes in
       bytes.writeStaticString("data: ")
       bytes.writeBytes(template.before)
@@ -206,7 +257,7 @@ private final class CompletionStream: Sendable {
   }
 
   /// Sends the last chunks, and ends the stream.
-  func finish(_ chunks: [Data], opening: Data?) async throws {
+  func finish(_ chunks: [[UInt8]], opening: [UInt8]?) async throws {
     var bytes = begin(opening, for: 1_024)
     for chunk in chunks { addEvent(chunk, to: &bytes) }
     exchange.addPart(to: &bytes) { $0.writeStaticString("data: [DONE]\n\n") }
@@ -215,7 +266,7 @@ private final class CompletionStream: Sendable {
   }
 
   /// Ends the stream with an error.
-  func fail(_ error: Data) async throws {
+  func fail(_ error: [UInt8]) async throws {
     var bytes = ByteBuffer()
     addEvent(error, to: &bytes)
     bytes.writeStaticString(exchange.streamEnd)
@@ -223,7 +274,7 @@ private final class CompletionStream: Sendable {
   }
 
   /// The bytes that go before a part: nothing, or the head and who speaks.
-  private func begin(_ opening: Data?, for size: Int) -> ByteBuffer {
+  private func begin(_ opening: [UInt8]?, for size: Int) -> ByteBuffer {
     var bytes: ByteBuffer
     if opened.exchange(true, ordering: .relaxed) {
       bytes = ByteBuffer()
@@ -236,7 +287,7 @@ private final class CompletionStream: Sendable {
     return bytes
   }
 
-  private func addEvent(_ json: Data, to bytes: inout ByteBuffer) {
+  private func addEvent(_ json: [UInt8], to bytes: inout ByteBuffer) {
     exchange.addPart(to: &bytes) { bytes in
       bytes.writeStaticString("data: ")
       // JSON as it is written here has no line breaks, which would need a `data:` of their own.
@@ -268,8 +319,20 @@ private final class ReplyInProgress: Sendable {
   /// - Parameter keepsText: whether the text is wanted in the end.
   init(keepsText: Bool) { self.keepsText = keepsText }
 
+  /// Takes the events, and hands on the text in them.
+  func reader(
+    take: @escaping @Sendable (String) throws -> Bool, untilReady: @escaping @Sendable () async throws -> Void
+  ) -> CompletionReader {
+    CompletionReader { event throws(UseCaseFailure) in
+      guard let part = self.take(event) else { return true }
+      do { return try take(part) } catch { throw .cancelled }
+    } untilReady: { () throws(UseCaseFailure) in
+      do { try await untilReady() } catch { throw .cancelled }
+    }
+  }
+
   /// Takes an event; answers with the text in it.
-  func take(_ event: CompletionEvent) -> String? {
+  private func take(_ event: CompletionEvent) -> String? {
     if case .delta(let part) = event {
       if keepsText { state.withLock { $0.text += part } }
       return part

@@ -37,6 +37,9 @@ struct RequestHead: Sendable {
     (self.path, query) = path.map { ($0, "") } ?? Self.parts(of: head.uri)
   }
 
+  /// In place of one that nobody needs any more.
+  static let forgotten = RequestHead(HTTPRequestHead(version: .http1_1, method: .POST, uri: "/"), path: "/")
+
   /// The header fields.
   var headers: HTTPFields {
     switch fields {
@@ -50,8 +53,12 @@ struct RequestHead: Sendable {
     switch fields {
     case .typed(let fields): return fields[name]
     case .parsed(let headers):
-      let values = headers[name.canonicalName]
-      return values.count > 1 ? values.joined(separator: ", ") : values.first
+      let name = name.canonicalName.utf8
+      var found: String?
+      for (field, value) in headers where field.utf8.isName(name) {
+        found = found.map { $0 + ", " + value } ?? value
+      }
+      return found
     }
   }
 
@@ -105,5 +112,12 @@ struct RequestHead: Sendable {
         return text.hasPrefix("q=") && Double(text.dropFirst(2)) == 0
       }
     }
+  }
+}
+
+extension String.UTF8View {
+  /// Whether it is the name of a field, which is given in lower case.
+  fileprivate func isName(_ name: Self) -> Bool {
+    count == name.count && elementsEqual(name) { ($0 | ((0x41...0x5A).contains($0) ? 0x20 : 0)) == $1 }
   }
 }

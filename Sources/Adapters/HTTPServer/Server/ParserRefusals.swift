@@ -33,7 +33,7 @@ final class ParserRefusals: ChannelDuplexHandler, RemovableChannelHandler {
     self.failure = nil
     let answer = Self.answer(to: failure)
     var fields = answer.headers
-    fields.addCommon(requestID: UUID.random().lowercaseText, date: HTTPDate.now())
+    fields.addCommon(requestID: UUID.unique().lowercaseText, date: HTTPDate.now())
     fields[.contentLength] = String(answer.body.readableBytes)
     fields[.connection] = "close"
     context.write(wrapOutboundOut(.head(HTTPResponse(status: answer.status, headerFields: fields))), promise: nil)

@@ -18,6 +18,7 @@ struct Responder: Sendable {
   let configuration: HTTPConfiguration
   let log: AccessLog
   let cors: CORSPolicy
+  let tracing = RequestTracing()
 
   /// The connection has to be closed: what is left of the request will not be read.
   struct ConnectionUnusable: Error {}
@@ -35,9 +36,9 @@ struct Responder: Sendable {
       remoteAddress: channel.remoteAddress?.ipAddress, userAgent: head[.userAgent],
       deadline: (try? timeout.get()).flatMap { $0 }.map { start + $0 })
     var trace = ServiceContext.topLevel
-    InstrumentationSystem.instrument.extract(head, into: &trace, using: HeaderExtractor())
+    tracing.instrument.extract(head, into: &trace, using: HeaderExtractor())
     trace.requestID = context.requestID
-    let span = RequestSpan(head, template: match.template, in: &trace)
+    let span = RequestSpan(head, template: match.template, in: &trace, by: tracing)
     defer { span.end() }
 
     let call = Call(

@@ -85,26 +85,22 @@ final class ProviderConnections: Sendable {
   ///
   /// A connection that was kept may have been closed by the provider in the very moment: then another is made, once.
   ///
-  /// - Parameter watch: ends the call when a time runs out.
+  /// - Parameter watch: ends the call when a time runs out, and when its task is cancelled.
   func send(_ request: ProviderRequest, watch: ReplyWatch) async throws -> ProviderExchange {
     let here = MultiThreadedEventLoopGroup.currentEventLoop
     if let kept = takeIdle(on: here), let eventLoop = kept.channel?.eventLoop {
       let exchange = ProviderExchange(on: eventLoop)
       watch.follow(exchange)
+      kept.start(exchange, request)
       do {
-        try await exchange.cancellable {
-          kept.start(exchange, request)
-          try await exchange.untilHead()
-        }
+        try await exchange.untilHead()
         return exchange
       } catch Failure.closed {}
     }
     let exchange = ProviderExchange(on: here ?? group.next())
     watch.follow(exchange)
-    try await exchange.cancellable {
-      connect(exchange, request)
-      try await exchange.untilHead()
-    }
+    connect(exchange, request)
+    try await exchange.untilHead()
     return exchange
   }
 
@@ -125,7 +121,7 @@ final class ProviderConnections: Sendable {
       .connectTimeout(connectTimeout)
       // The buffer is kept from one part of a stream to the next, and grows where more comes at once.
       .channelOption(
-        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 1_024, maximum: 65_536)
+        .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 512, maximum: 65_536)
       )
       .connect(host: host, port: address.port)
       .flatMap { [settings] channel -> EventLoopFuture<any Channel> in
@@ -141,7 +137,8 @@ final class ProviderConnections: Sendable {
             let name = (try? SocketAddress(ipAddress: address.host, port: 0)) == nil ? address.host : nil
             try pipeline.addHandler(NIOSSLClientHandler(context: tls, serverHostname: name))
           }
-          try pipeline.addHTTPClientHandlers(leftOverBytesStrategy: .dropBytes)
+          // Nothing of a client's goes into a head but a trace that was read before, and a key is visible ASCII.
+          try pipeline.addHTTPClientHandlers(leftOverBytesStrategy: .dropBytes, enableOutboundHeaderValidation: false)
           try pipeline.addHandler(connection)
           return connection.ready(on: eventLoop)
         } catch {

@@ -9,6 +9,8 @@ import Synchronization
 final class ProviderExchange: Sendable {
   fileprivate struct Flow {
     var head: HTTPResponseHead?
+    /// Whether a head has come, which may be forgotten since.
+    var hasHead = false
     var parts = CircularBuffer<ByteBuffer>(initialCapacity: 0)
     var bytes = 0
     var isOver = false
@@ -24,7 +26,7 @@ final class ProviderExchange: Sendable {
     var isTaking = false
 
     /// Whether there is something for the reader.
-    var isDue: Bool { failure != nil || isOver || !parts.isEmpty || (waitsForHead && head != nil) }
+    var isDue: Bool { failure != nil || isOver || !parts.isEmpty || (waitsForHead && hasHead) }
 
     /// How the taking has ended; `nil` while it goes on.
     var takingEnd: TakingEnd? {
@@ -61,21 +63,11 @@ final class ProviderExchange: Sendable {
 
   // What the reader calls
 
-  /// Runs a part of the call; where the task is cancelled, the connection is closed, and the part ends.
-  func cancellable<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
-    try await withTaskCancellationHandler {
-      try await body()
-    } onCancel: {
-      fail(CancellationError())
-      leave(closing: true)
-    }
-  }
-
   /// Waits for the head of the answer.
   func untilHead() async throws {
     while true {
       let isThere = try flow.withLock { flow in
-        if flow.head != nil { return true }
+        if flow.hasHead { return true }
         if let failure = flow.failure { throw failure }
         return false
       }
@@ -86,6 +78,9 @@ final class ProviderExchange: Sendable {
 
   /// The header fields; there once ``untilHead()`` has returned.
   var headers: HTTPHeaders { flow.withLock { $0.head?.headers } ?? [:] }
+
+  /// Keeps the head no longer: a stream goes on for long, and there may be thousands of them.
+  func forgetHead() { flow.withLock { $0.head = nil } }
 
   /// The next bytes of the body; `nil` at its end.
   func next() async throws -> ByteBuffer? {
@@ -177,7 +172,7 @@ final class ProviderExchange: Sendable {
     set { flow.withLock { $0.connection = newValue } }
   }
 
-  func take(_ head: HTTPResponseHead) { flow.withLock { $0.head = head } }
+  func take(_ head: HTTPResponseHead) { flow.withLock { ($0.head, $0.hasHead) = (head, true) } }
 
   func take(_ bytes: ByteBuffer) {
     let taker: Taker? = flow.withLock { flow in
@@ -222,7 +217,7 @@ final class ProviderExchange: Sendable {
   func broke() {
     wake { flow in
       if !flow.isOver, flow.failure == nil {
-        flow.failure = flow.head == nil ? ProviderConnections.Failure.closed : ProviderConnections.Failure.cut
+        flow.failure = !flow.hasHead ? ProviderConnections.Failure.closed : ProviderConnections.Failure.cut
       }
     }
   }

@@ -1,4 +1,4 @@
-import Synchronization
+import Domain
 
 /// 16 bytes that name a trace; never all zero.
 package struct TraceID: Hashable, Sendable, CustomStringConvertible {
@@ -84,29 +84,6 @@ extension TraceContext {
       place += spanID.write(to: place)
       write(dash, hexadecimalDigit(flags >> 4), hexadecimalDigit(flags & 15))
       return 55
-    }
-  }
-}
-
-/// Numbers that look random and never come twice in a process: SplitMix64 from a start that the system's random source gives.
-///
-/// Names of traces are no secrets, and there are several in each request: the system's own source is a call of the system each.
-///
-/// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
-private enum SpreadSequence {
-  private static let place = Atomic<UInt64>(UInt64.random(in: .min ... .max))
-
-  static func next() -> UInt64 {
-    var value = place.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
-    value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-    return value ^ (value >> 31)
-  }
-
-  static func nextAboveZero() -> UInt64 {
-    while true {
-      let value = next()
-      if value > 0 { return value }
     }
   }
 }

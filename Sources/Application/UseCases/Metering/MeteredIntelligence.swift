@@ -7,7 +7,9 @@ import Synchronization
 /// Around the port, so that all wires and both ways of running the halves are governed alike. A call that is admitted takes
 /// its reservation with it; whoever does the work settles it. Embedding is settled here, since its answer says what it
 /// used, and a search only counts as a request.
-package struct MeteredIntelligence: Intelligence {
+///
+/// A class, so that where a call waits it holds no more of it than a reference.
+package final class MeteredIntelligence: Intelligence {
   /// Limits and sizes that configuration decides.
   package struct Settings: Hashable, Sendable {
     /// The limits.
@@ -68,9 +70,9 @@ package struct MeteredIntelligence: Intelligence {
   package func chat(
     _ command: StreamChat.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
-    let call = try await call(
+    let ticket = try await admitted(
       .chat, command.model, settings.estimate(ofChat: Self.count(command.message)), caller)
-    try await metered(call) { ticket, hasBegun throws(UseCaseFailure) in
+    try await metered(ticket, caller) { hasBegun throws(UseCaseFailure) in
       try await intelligence.chat(command, caller, usage: ticket, emit: hasBegun.noting(emit))
     }
   }
@@ -78,8 +80,8 @@ package struct MeteredIntelligence: Intelligence {
   package func regenerate(
     _ command: RegenerateMessage.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
-    let call = try await call(.chat, command.model, settings.estimate(ofChat: 0), caller)
-    try await metered(call) { ticket, hasBegun throws(UseCaseFailure) in
+    let ticket = try await admitted(.chat, command.model, settings.estimate(ofChat: 0), caller)
+    try await metered(ticket, caller) { hasBegun throws(UseCaseFailure) in
       try await intelligence.regenerate(command, caller, usage: ticket, emit: hasBegun.noting(emit))
     }
   }
@@ -87,16 +89,9 @@ package struct MeteredIntelligence: Intelligence {
   package func complete(
     _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, reader: CompletionReader
   ) async throws(UseCaseFailure) {
-    let call = try await call(.completion, command.modelName, estimate(of: command), caller)
-    try await metered(call) { ticket, hasBegun throws(UseCaseFailure) in
-      try await intelligence.complete(
-        command, caller, usage: ticket,
-        reader: CompletionReader { event throws(UseCaseFailure) in
-          hasBegun.note()
-          return try reader.take(event)
-        } untilReady: { () throws(UseCaseFailure) in
-          try await reader.untilReady()
-        })
+    let ticket = try await admitted(.completion, command.modelName, estimate(of: command), caller)
+    try await metered(ticket, caller) { hasBegun throws(UseCaseFailure) in
+      try await intelligence.complete(command, caller, usage: ticket, reader: hasBegun.noting(reader))
     }
   }
 
@@ -171,12 +166,17 @@ package struct MeteredIntelligence: Intelligence {
       kind: kind, model: model, tokens: tokens, cost: cost, startedAt: now, expiresAt: settlements.expiry(at: now))
   }
 
-  /// A call that is expected to use so much of a model, the default one for `nil`.
-  private func call(
+  /// Admits a call that is expected to use so much of a model, the default one for `nil`.
+  ///
+  /// Never inlined: what it needs would be kept while the call waits for the model.
+  @inline(never)
+  private func admitted(
     _ kind: UsageKind, _ model: String?, _ estimate: TokenUsage, _ caller: Principal
-  ) async throws(UseCaseFailure) -> MeteredCall {
+  ) async throws(UseCaseFailure) -> UsageTicket {
     let cost = Self.cost(of: estimate, at: try await known(model)?.price)
-    return call(kind, model, tokens: estimate.total, cost: cost, caller)
+    let call = call(kind, model, tokens: estimate.total, cost: cost, caller)
+    try await admit(call)
+    return UsageTicket(callID: call.id, apiKeyID: call.apiKeyID, startedAt: call.startedAt)
   }
 
   private func admit(_ call: MeteredCall) async throws(UseCaseFailure) {
@@ -186,22 +186,19 @@ package struct MeteredIntelligence: Intelligence {
     if let refusal { throw .limited(refusal) }
   }
 
-  /// Admits a call, and has it done with its ticket.
+  /// Has a call done that was admitted.
   ///
   /// The reservation is given back when the other half cannot be reached before it has said anything. Should it have begun
   /// all the same, it settles what it used, and that counts.
   ///
   /// - Parameter body: notes when the other half says something.
   private func metered(
-    _ call: MeteredCall, _ body: (UsageTicket, Beginning) async throws(UseCaseFailure) -> Void
+    _ ticket: UsageTicket, _ caller: Principal, _ body: (Beginning) async throws(UseCaseFailure) -> Void
   ) async throws(UseCaseFailure) {
-    try await admit(call)
     let hasBegun = Beginning()
-    do throws(UseCaseFailure) {
-      try await body(UsageTicket(callID: call.id, apiKeyID: call.apiKeyID, startedAt: call.startedAt), hasBegun)
-    } catch {
+    do throws(UseCaseFailure) { try await body(hasBegun) } catch {
       if case .unavailable = error, !hasBegun.isNoted {
-        await settlements.release(call.id, of: call.owner)
+        await settlements.release(ticket.callID, of: caller.owner)
       }
       throw error
     }
@@ -235,6 +232,16 @@ private final class Beginning: Sendable {
   var isNoted: Bool { noted.load(ordering: .relaxed) }
 
   func note() { noted.store(true, ordering: .relaxed) }
+
+  /// Notes it with the first event.
+  func noting(_ reader: CompletionReader) -> CompletionReader {
+    CompletionReader { event throws(UseCaseFailure) in
+      self.note()
+      return try reader.take(event)
+    } untilReady: { () throws(UseCaseFailure) in
+      try await reader.untilReady()
+    }
+  }
 
   /// Notes it with the first event.
   func noting(_ emit: @escaping ChatEmitter) -> ChatEmitter {

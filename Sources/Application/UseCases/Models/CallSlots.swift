@@ -31,17 +31,27 @@ package final class CallSlots: Sendable {
   package func run<Value: Sendable>(
     _ call: () async throws(ModelFailure) -> Value
   ) async throws(ModelFailure) -> Value {
+    try await enter()
+    defer { leave() }
+    return try await call()
+  }
+
+  /// Waits for the turn of a call; ``leave()`` ends it.
+  ///
+  /// - Throws: as ``run(_:)``.
+  func enter() async throws(ModelFailure) {
+    if Task.isCancelled { throw .cancelled }
     // Nobody is made to wait by this: then nothing has to watch the time.
-    var entry = await gate.enter(1, maximumWaiting: 0)
-    if entry == .isFull, queue > 0 { entry = try await wait() }
-    switch entry {
+    if gate.enterNow(1) { return }
+    switch queue > 0 ? try await wait() : .isFull {
     case .inside: break
     case .isFull: throw .exhausted("too many questions wait for the model \(name); try again")
     case .cancelled: throw .cancelled
     }
-    defer { gate.leave(1) }
-    return try await call()
   }
+
+  /// A call has ended whose turn had come.
+  func leave() { gate.leave(1) }
 
   private func wait() async throws(ModelFailure) -> StageGate.Entry {
     let (gate, queue, patience) = (gate, queue, patience)

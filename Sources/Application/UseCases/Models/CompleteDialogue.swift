@@ -5,7 +5,9 @@ import Synchronization
 ///
 /// The models are those of the chat, behind the same limits, breakers and fail-over. A name with ``groundedPrefix`` before
 /// it answers the last question from passages that the caller may find, and its citations are checked.
-package struct CompleteDialogue: Sendable {
+///
+/// A class, so that where a call waits it holds no more of it than a reference.
+package final class CompleteDialogue: Sendable {
   /// What stands before a model's name where the answer is to rest on passages.
   package static let groundedPrefix = "rag:"
   /// The most messages of a dialogue.
@@ -59,12 +61,24 @@ package struct CompleteDialogue: Sendable {
     }
   }
 
-  let models: LanguageModelRegistry
-  let ground: GroundQuestion
-  let counter: any TokenCounter
-  let settings: WriteReply.Settings
-  let makeID: IDGenerator
-  let clock: WallClock
+  private let models: LanguageModelRegistry
+  private let ground: GroundQuestion
+  private let counter: any TokenCounter
+  private let settings: WriteReply.Settings
+  private let makeID: IDGenerator
+  private let clock: WallClock
+
+  init(
+    models: LanguageModelRegistry, ground: GroundQuestion, counter: any TokenCounter, settings: WriteReply.Settings,
+    makeID: IDGenerator, clock: WallClock
+  ) {
+    self.models = models
+    self.ground = ground
+    self.counter = counter
+    self.settings = settings
+    self.makeID = makeID
+    self.clock = clock
+  }
 
   /// Streams the reply: `sources` for a grounded one, any number of `delta`, `completed`. The next event is not made
   /// before `reader` is ready for it.
@@ -80,7 +94,29 @@ package struct CompleteDialogue: Sendable {
   func callAsFunction(
     _ command: Command, _ caller: Principal, meter: UsageMeter?, reader: CompletionReader
   ) async throws(UseCaseFailure) {
-    let isGrounded = command.isGrounded
+    let model = try model(for: command)
+    let request = try await request(command, caller, for: model, meter, reader)
+    let end = try await generate(request, by: model, meter, reader)
+    try await reader.write(.completed(end))
+  }
+
+  /// What the model is asked. Never inlined: what it needs would be kept while the call waits for the model.
+  @inline(never)
+  private func request(
+    _ command: Command, _ caller: Principal, for model: any LanguageModel, _ meter: UsageMeter?,
+    _ reader: CompletionReader
+  ) async throws(UseCaseFailure) -> ModelRequest {
+    var request =
+      command.isGrounded
+      ? try await grounded(command, caller, for: model, reader) : Self.plain(command, caller)
+    if let unsupported = model.unsupported(in: request) { throw UseCaseFailure(ModelFailure(unsupported)) }
+    request.answering = meter?.answering
+    request.isWantedWhole = command.isWhole
+    return request
+  }
+
+  /// The model that a command names, which is checked.
+  private func model(for command: Command) throws(UseCaseFailure) -> any LanguageModel {
     let name = command.modelName
     guard !name.isEmpty, let model = models.model(named: name) else {
       throw .notFound("the model \(command.model.prefix(200)) does not exist")
@@ -89,11 +125,7 @@ package struct CompleteDialogue: Sendable {
     guard command.messages.count <= Self.maximumMessages else {
       throw .invalid("messages must be at most \(Self.maximumMessages)")
     }
-    var request = isGrounded ? try await grounded(command, caller, for: model, reader) : Self.plain(command, caller)
-    if let unsupported = model.unsupported(in: request) { throw UseCaseFailure(ModelFailure(unsupported)) }
-    request.answering = meter?.answering
-    request.isWantedWhole = command.isWhole
-    try await generate(request, by: model, meter, reader)
+    return model
   }
 
   private static func plain(_ command: Command, _ caller: Principal) -> ModelRequest {
@@ -138,48 +170,75 @@ package struct CompleteDialogue: Sendable {
       createdAt: clock.now())
   }
 
+  // A function of its own, never inlined: small steps leave less unused of the memory that a task takes in pieces.
+  @inline(never)
   private func generate(
     _ request: ModelRequest, by model: any LanguageModel, _ meter: UsageMeter?, _ reader: CompletionReader
-  ) async throws(UseCaseFailure) {
-    let reply = Mutex((text: "", isFull: false))
+  ) async throws(UseCaseFailure) -> CompletionEnd {
+    let reply = GrowingReply(limit: settings.maximumReplyBytes)
+    request.answering?.note(model.name)
+    let result: Result<ReplyEnd, ModelFailure>
+    do throws(ModelFailure) {
+      result = .success(try await model.reply(to: request, reader: reply.reader(before: reader)))
+    } catch {
+      result = .failure(error)
+    }
+    return try ended(result, reply, request, meter)
+  }
+
+  /// Settles what a reply used, and says how it ended.
+  private func ended(
+    _ result: Result<ReplyEnd, ModelFailure>, _ reply: GrowingReply, _ request: ModelRequest, _ meter: UsageMeter?
+  ) throws(UseCaseFailure) -> CompletionEnd {
+    let (text, isFull) = reply.state
     // Of a model that does not say what it used.
-    func counted(_ text: String) -> TokenUsage {
+    func counted() -> TokenUsage {
       let prompt = request.prompt?.text ?? request.messages.map(\.content).joined(separator: "\n")
       return TokenUsage(promptTokens: counter.count(prompt), completionTokens: counter.count(text))
     }
-    var end: ReplyEnd
-    request.answering?.note(model.name)
-    do throws(ModelFailure) {
-      end = try await model.reply(
-        to: request,
-        reader: ReplyReader { part throws(ModelFailure) in
-          let isTaken = reply.withLock { reply in
-            reply.isFull = reply.text.utf8.count + part.utf8.count > settings.maximumReplyBytes
-            if !reply.isFull { reply.text += part }
-            return !reply.isFull
-          }
-          guard isTaken else { throw .cancelled }
-          do { return try reader.take(.delta(part)) } catch { throw .cancelled }
-        } untilReady: { () throws(ModelFailure) in
-          do { try await reader.untilReady() } catch { throw .cancelled }
-        })
-    } catch {
-      guard reply.withLock({ $0.isFull }) else {
-        let said = reply.withLock { $0.text }
-        meter?.note(counted(said), as: error == .cancelled ? .cancelled : .failed, hasSpoken: !said.isEmpty)
-        throw UseCaseFailure(error)
-      }
-      end = ReplyEnd(finishReason: .length, usage: nil)
+    let end: ReplyEnd
+    switch result {
+    case .success(let whole): end = whole
+    case .failure where isFull: end = ReplyEnd(finishReason: .length, usage: nil)
+    case .failure(let failure):
+      meter?.note(counted(), as: failure == .cancelled ? .cancelled : .failed, hasSpoken: !text.isEmpty)
+      throw UseCaseFailure(failure)
     }
-    let text = reply.withLock { $0.text }
-    let usage = end.usage ?? counted(text)
+    let usage = end.usage ?? counted()
     meter?.note(end.isCached ? .none : usage, as: .completed, hasSpoken: !text.isEmpty)
-    try await reader.write(
-      .completed(
-        CompletionEnd(
-          finishReason: end.finishReason, toolCalls: end.toolCalls, usage: usage,
-          citations: request.isGrounded
-            ? CitationCheck.citations(in: text, sources: request.sources, quotes: end.quotes) : [])))
+    return CompletionEnd(
+      finishReason: end.finishReason, toolCalls: end.toolCalls, usage: usage,
+      citations: request.isGrounded
+        ? CitationCheck.citations(in: text, sources: request.sources, quotes: end.quotes) : [])
+  }
+}
+
+/// What a model has said so far, up to a limit.
+private final class GrowingReply: Sendable {
+  private let limit: Int
+  private let content = Mutex((text: "", isFull: false))
+
+  /// - Parameter limit: the most bytes.
+  init(limit: Int) { self.limit = limit }
+
+  var state: (text: String, isFull: Bool) { content.withLock { $0 } }
+
+  /// Takes the parts, and hands them on; what is beyond the limit ends the reply.
+  func reader(before next: CompletionReader) -> ReplyReader {
+    ReplyReader { part throws(ModelFailure) in
+      guard self.add(part) else { throw .cancelled }
+      do { return try next.take(.delta(part)) } catch { throw .cancelled }
+    } untilReady: { () throws(ModelFailure) in
+      do { try await next.untilReady() } catch { throw .cancelled }
+    }
+  }
+
+  private func add(_ part: String) -> Bool {
+    content.withLock { content in
+      content.isFull = content.text.utf8.count + part.utf8.count > limit
+      if !content.isFull { content.text += part }
+      return !content.isFull
+    }
   }
 }
 

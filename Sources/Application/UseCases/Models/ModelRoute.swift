@@ -74,7 +74,9 @@ package final class ModelRouteTarget: Sendable {
 ///
 /// Each target is tried once a round, in order, then, after a wait, once more. Only before the first text: what has been
 /// said cannot be said again by another model, so a reply that fails later ends as it is.
-package struct ModelRoute: LanguageModel {
+///
+/// A class, so that where a call waits it holds no more of it than a reference.
+package final class ModelRoute: LanguageModel {
   package let name: String
   private let targets: [ModelRouteTarget]
   private let order: TargetOrder
@@ -159,35 +161,50 @@ package struct ModelRoute: LanguageModel {
     let hasBegun: Bool
   }
 
+  // A function of its own, never inlined: small steps leave less unused of the memory that a task takes in pieces.
+  @inline(never)
   private func attempt(
     _ target: ModelRouteTarget, _ request: ModelRequest, _ reader: ReplyReader
   ) async throws(RouteFailure) -> ReplyEnd {
-    let hasBegun = Atomic(false)
-    let hasReaderFailed = Atomic(false)
+    let watched = WatchedReader(reader)
     do throws(ModelFailure) {
-      let end = try await target.slots.run { () async throws(ModelFailure) in
-        request.answering?.note(target.model.name)
-        return try await target.model.reply(
-          to: request,
-          reader: ReplyReader { part throws(ModelFailure) in
-            hasBegun.store(true, ordering: .relaxed)
-            do throws(ModelFailure) { return try reader.take(part) } catch {
-              hasReaderFailed.store(true, ordering: .relaxed)
-              throw error
-            }
-          } untilReady: { () throws(ModelFailure) in
-            do throws(ModelFailure) { try await reader.untilReady() } catch {
-              hasReaderFailed.store(true, ordering: .relaxed)
-              throw error
-            }
-          })
-      }
+      try await target.slots.enter()
+      defer { target.slots.leave() }
+      request.answering?.note(target.model.name)
+      let end = try await target.model.reply(to: request, reader: watched.reader)
       target.ended(nil, at: clock.now())
       return end
     } catch {
       // What the reader throws is no fault of the target, which has replied.
-      target.ended(hasReaderFailed.load(ordering: .relaxed) ? nil : error, at: clock.now())
-      throw RouteFailure(failure: error, hasBegun: hasBegun.load(ordering: .relaxed))
+      target.ended(watched.hasFailed ? nil : error, at: clock.now())
+      throw RouteFailure(failure: error, hasBegun: watched.hasBegun)
+    }
+  }
+}
+
+/// Knows whether a reply has begun, and whether its reader has failed.
+private final class WatchedReader: Sendable {
+  private let next: ReplyReader
+  private let begun = Atomic(false)
+  private let failed = Atomic(false)
+
+  init(_ reader: ReplyReader) { next = reader }
+
+  var hasBegun: Bool { begun.load(ordering: .relaxed) }
+  var hasFailed: Bool { failed.load(ordering: .relaxed) }
+
+  var reader: ReplyReader {
+    ReplyReader { part throws(ModelFailure) in
+      self.begun.store(true, ordering: .relaxed)
+      do throws(ModelFailure) { return try self.next.take(part) } catch {
+        self.failed.store(true, ordering: .relaxed)
+        throw error
+      }
+    } untilReady: { () throws(ModelFailure) in
+      do throws(ModelFailure) { try await self.next.untilReady() } catch {
+        self.failed.store(true, ordering: .relaxed)
+        throw error
+      }
     }
   }
 }
