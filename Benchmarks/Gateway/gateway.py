@@ -220,7 +220,7 @@ def main() -> None:
     parser.add_argument(
         "--slow-streams", type=int, nargs="*", default=[5_000], help="the same, tokens 400 ms apart (default 5000)")
     parser.add_argument("--ramp", type=int, default=2_000, help="ms over which 1,000 streams begin (default 2000)")
-    parser.add_argument("--rest", type=int, default=65, help="seconds before memory is read again (default 65)")
+    parser.add_argument("--rest", type=int, default=90, help="seconds before memory is read again (default 90)")
     parser.add_argument("--output", type=Path, help="where the rounds go, as JSON lines")
     options = parser.parse_args()
     for tool in ("nginx", "wrk", "gcc", "taskset", "pgrep"):

@@ -8,6 +8,7 @@ package import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
 import NIOPosix
+import Synchronization
 
 /// A model behind a provider's streaming HTTP interface, in one of the dialects that ``ProviderWire`` writes.
 ///
@@ -60,6 +61,33 @@ package final class HTTPLanguageModel: LanguageModel {
   }
 
   package func reply(to request: ModelRequest, reader: ReplyReader) async throws(ModelFailure) -> ReplyEnd {
+    let beginning = try begin(request)
+    defer { watches.end(beginning.watch) }
+    do {
+      try await read(request, beginning, reader)
+      return try beginning.stream.end()
+    } catch {
+      return try ended(error, beginning.stream)
+    }
+  }
+
+  /// What a call has from its beginning to its end.
+  private final class Beginning: Sendable {
+    let body: Mutex<ByteBuffer?>
+    let connections: ProviderConnections
+    let watch: ReplyWatch
+    let stream: ReplyStream
+
+    init(_ body: ByteBuffer, _ connections: ProviderConnections, _ watch: ReplyWatch, _ stream: ReplyStream) {
+      self.body = Mutex(body)
+      self.connections = connections
+      self.watch = watch
+      self.stream = stream
+    }
+  }
+
+  @inline(never)
+  private func begin(_ request: ModelRequest) throws(ModelFailure) -> Beginning {
     // The client may still send a request whose task is cancelled already.
     guard !Task.isCancelled else { throw .cancelled }
     if let unsupported = unsupported(in: request) { throw ModelFailure(unsupported) }
@@ -70,18 +98,12 @@ package final class HTTPLanguageModel: LanguageModel {
       throw .rejected("the request to the model \(name) cannot be written as JSON")
     }
     guard let connections else { throw .misconfigured("the model \(name) has no address") }
-    let watch = watches.begin(isWhole: wire.answersWhole(request), on: connections.eventLoop)
-    defer { watches.end(watch) }
     let stream = ReplyStream(
       name: name, wire: wire, offeredTools: Set(request.tools.map(\.name)),
       takesUnknownTools: request.takesUnknownTools,
       maximumEventBytes: configuration.limits.eventBytes, maximumBytes: configuration.limits.responseBytes)
-    do {
-      try await read(request, body, by: connections, into: stream, watch: watch, reader)
-      return try stream.end()
-    } catch {
-      return try ended(error, stream)
-    }
+    let watch = watches.begin(isWhole: wire.answersWhole(request), on: connections.eventLoop)
+    return Beginning(body, connections, watch, stream)
   }
 
   /// What a reply comes to that an error has ended.
@@ -104,18 +126,15 @@ package final class HTTPLanguageModel: LanguageModel {
   // What is done before and behind the long wait of a call stands in functions of its own, never inlined: what they need
   // would be kept while the call waits.
 
-  private func read(
-    _ request: ModelRequest, _ body: ByteBuffer, by connections: ProviderConnections, into stream: ReplyStream,
-    watch: ReplyWatch, _ reader: ReplyReader
-  ) async throws {
+  private func read(_ request: ModelRequest, _ beginning: Beginning, _ reader: ReplyReader) async throws {
     try await withTaskCancellationHandler {
-      let (answer, key) = try await ask(request, body, by: connections, watch: watch)
+      let (answer, key) = try await ask(request, beginning)
       do {
         switch try await form(of: answer, to: request, key: key) {
         case .events:
           answer.forgetHead()
-          try await readStream(answer, into: stream, watch: watch, reader)
-        case .whole: try await readWhole(answer, into: stream, watch: watch, reader)
+          try await readStream(answer, into: beginning.stream, watch: beginning.watch, reader)
+        case .whole: try await readWhole(answer, into: beginning.stream, watch: beginning.watch, reader)
         }
         answer.leave(closing: false)
       } catch {
@@ -125,21 +144,23 @@ package final class HTTPLanguageModel: LanguageModel {
         throw error
       }
     } onCancel: {
-      watch.cancel()
+      beginning.watch.cancel()
     }
   }
 
   @inline(never)
   private func ask(
-    _ request: ModelRequest, _ body: ByteBuffer, by connections: ProviderConnections, watch: ReplyWatch
+    _ request: ModelRequest, _ beginning: Beginning
   ) async throws -> (ProviderExchange, ProviderKey?) {
-    let keys = configuration.keys
+    let (keys, connections) = (configuration.keys, beginning.connections)
+    let body = beginning.body.withLock { $0.take() } ?? ByteBuffer()
     let key = try await keys.key(rejected: nil)
-    let answer = try await connections.send(self.request(request, body, key, to: connections.address), watch: watch)
+    let answer = try await connections.send(
+      self.request(request, body, key, to: connections.address), watch: beginning.watch)
     guard let other = try await keys.successor(of: key, after: answer.status) else { return (answer, key) }
-    return (
-      try await connections.send(self.request(request, body, other, to: connections.address), watch: watch), other
-    )
+    let otherAnswer = try await connections.send(
+      self.request(request, body, other, to: connections.address), watch: beginning.watch)
+    return (otherAnswer, other)
   }
 
   /// How an answer is to be read.

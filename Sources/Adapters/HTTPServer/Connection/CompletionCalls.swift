@@ -19,6 +19,8 @@ final class CompletionCalls: Sendable {
   private let log: AccessLog
   private let cors: CORSPolicy
   private let tracing = RequestTracing()
+  /// Looks after the streams that are silent.
+  let keepAlive: KeepAlive
   private let state = Mutex(State())
 
   var limits: HTTPLimits { configuration.limits }
@@ -28,6 +30,7 @@ final class CompletionCalls: Sendable {
     self.configuration = configuration
     self.log = log
     self.cors = cors
+    keepAlive = KeepAlive(every: configuration.keepAliveInterval)
   }
 
   /// The exchange of a request for a completion; `nil` for any other request.
@@ -123,8 +126,7 @@ final class CompletionCalls: Sendable {
     let span = RequestSpan(head, template: exchange.operation.path, in: &trace, by: tracing)
     let call = CompletionCall(
       exchange, api: api, context: context,
-      headers: CompletionHeaders(requestID: context.requestID, cors: cors.headers(for: head)),
-      keepAliveInterval: configuration.keepAliveInterval)
+      headers: CompletionHeaders(requestID: context.requestID, cors: cors.headers(for: head)))
     return Begun(call, context, trace, span)
   }
 

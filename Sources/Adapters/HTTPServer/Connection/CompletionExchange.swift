@@ -40,7 +40,6 @@ final class CompletionExchange: @unchecked Sendable {
   private var hasContinued = false
   private var writeWaiter: CheckedContinuation<Void, Never>?
   private var lastWrite = NIODeadline.now()
-  private var pulse: Scheduled<Void>?
   private var isAbandoned = false
   private var isCut = false
 
@@ -106,8 +105,7 @@ final class CompletionExchange: @unchecked Sendable {
   /// The connection has ended.
   func abandon() {
     isAbandoned = true
-    pulse?.cancel()
-    pulse = nil
+    calls.keepAlive.end(self)
     body = ByteBuffer()
     task?.cancel()
     resumeBody()
@@ -177,8 +175,7 @@ final class CompletionExchange: @unchecked Sendable {
   /// The end of the request: the connection is free for the next, or closed where it cannot be.
   func end(closing: Bool) {
     channel.eventLoop.preconditionInEventLoop()
-    pulse?.cancel()
-    pulse = nil
+    calls.keepAlive.end(self)
     body = ByteBuffer()
     if !isAbandoned { handler.completed(context, closing: closing || !isKeptAlive || isCut) }
   }
@@ -283,22 +280,13 @@ final class CompletionExchange: @unchecked Sendable {
   }
 
   /// From now on sends comments while the stream is silent, so that nobody on the way takes it for dead.
-  func keepAlive(every interval: Duration) {
-    let nanoseconds = Int64(interval / .nanoseconds(1))
-    channel.eventLoop.execute { [self] in beat(nanoseconds) }
-  }
+  func keepAlive() { calls.keepAlive.begin(self, on: channel.eventLoop) }
 
-  private func beat(_ interval: Int64) {
-    guard !isAbandoned, case .some = task else { return }
-    // It looks four times an interval, so that no silence is much longer than it.
-    pulse = channel.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(interval / 4)) { [self] in
-      pulse = nil
-      if writeWaiter == nil, .now() - lastWrite >= .nanoseconds(interval / 4 * 3) {
-        var bytes = ByteBuffer()
-        addPart(to: &bytes) { $0.writeStaticString(": keep-alive\n\n") }
-        writeNow(bytes)
-      }
-      beat(interval)
-    }
+  /// Sends a comment where nothing was sent for so long. On the event loop.
+  func beat(after silence: TimeAmount) {
+    guard !isAbandoned, writeWaiter == nil, .now() - lastWrite >= silence else { return }
+    var bytes = ByteBuffer()
+    addPart(to: &bytes) { $0.writeStaticString(": keep-alive\n\n") }
+    writeNow(bytes)
   }
 }

@@ -29,14 +29,13 @@ final class CompletionCall: Sendable {
   ///   - context: of the call.
   ///   - headers: those of every answer to it.
   init(
-    _ exchange: CompletionExchange, api: OpenAIAPI, context: CallContext, headers: CompletionHeaders,
-    keepAliveInterval: Duration
+    _ exchange: CompletionExchange, api: OpenAIAPI, context: CallContext, headers: CompletionHeaders
   ) {
     self.api = api
     self.context = context
     self.exchange = exchange
     self.headers = headers
-    stream = CompletionStream(exchange, headers: headers, keepAliveInterval: keepAliveInterval)
+    stream = CompletionStream(exchange, headers: headers)
   }
 
   /// Answers.
@@ -217,15 +216,13 @@ private final class CompletionStream: Sendable {
 
   private let exchange: CompletionExchange
   private let headers: CompletionHeaders
-  private let keepAliveInterval: Duration
   private let opened = Atomic<Bool>(false)
   /// What was taken on another thread than the connection's, where it cannot be sent at once.
   private let held = Mutex<ByteBuffer?>(nil)
 
-  init(_ exchange: CompletionExchange, headers: CompletionHeaders, keepAliveInterval: Duration) {
+  init(_ exchange: CompletionExchange, headers: CompletionHeaders) {
     self.exchange = exchange
     self.headers = headers
-    self.keepAliveInterval = keepAliveInterval
   }
 
   /// Whether the head has been sent.
@@ -282,7 +279,7 @@ private final class CompletionStream: Sendable {
     } else {
       bytes = exchange.headBytes(200, headers, own: Self.ownHeaders, length: nil)
       if let opening { addEvent(opening, to: &bytes) }
-      exchange.keepAlive(every: keepAliveInterval)
+      exchange.keepAlive()
     }
     return bytes
   }

@@ -7,7 +7,9 @@ import JSONValues
 import NIOCore
 
 /// The methods of the OpenAI-compatible API whose answers are whole at once.
-struct OpenAIAPI: Sendable {
+///
+/// A class, so that where a call waits it holds no more of it than a reference.
+final class OpenAIAPI: Sendable {
   let intelligence: any Intelligence
   let services: ContractServices
   let limits: HTTPLimits
