@@ -186,18 +186,40 @@ package final class HTTPLanguageModel: LanguageModel {
   private func readStream(
     _ answer: ProviderExchange, into stream: ReplyStream, watch: ReplyWatch, _ reader: ReplyReader
   ) async throws {
+    let isOver = try await take(answer, into: stream, watch, reader)
+    if stream.isReaderBehind {
+      try await watch.limiting { try await self.keepUp(isOver, answer, into: stream, watch, reader) }
+    } else if !stream.isDone {
+      try Task.checkCancellation()
+    }
+  }
+
+  /// Hands the parts over as they come, until the reader is behind, or the stream has ended; whether its bytes have.
+  private func take(
+    _ answer: ProviderExchange, into stream: ReplyStream, _ watch: ReplyWatch, _ reader: ReplyReader
+  ) async throws -> Bool {
+    try await answer.read { part in
+      let progress = try stream.feed(part, to: reader)
+      if progress != .silent { watch.note() }
+      return progress != .readerIsBehind && !stream.isDone
+    }
+  }
+
+  /// Goes on with a reader that has to be waited for now and then.
+  private func keepUp(
+    _ isOver: Bool, _ answer: ProviderExchange, into stream: ReplyStream, _ watch: ReplyWatch, _ reader: ReplyReader
+  ) async throws {
+    var isOver = isOver
     while true {
-      let isOver = try await answer.read { part in
-        let progress = try stream.feed(part, to: reader)
-        if progress != .silent { watch.note() }
-        return progress != .readerIsBehind && !stream.isDone
-      }
       while stream.isReaderBehind {
-        try await watch.wait { try await reader.untilReady() }
+        watch.pause()
+        try await reader.untilReady()
+        watch.resume()
         try stream.goOn(to: reader)
       }
       if stream.isDone { return }
       if isOver { return try Task.checkCancellation() }
+      isOver = try await take(answer, into: stream, watch, reader)
     }
   }
 
@@ -212,7 +234,7 @@ package final class HTTPLanguageModel: LanguageModel {
       whole.writeImmutableBuffer(part)
     }
     guard let text = try stream.take(whole: whole), !text.isEmpty else { return }
-    if !(try reader.take(text)) { try await watch.wait { try await reader.untilReady() } }
+    if !(try reader.take(text)) { try await watch.limiting { try await reader.untilReady() } }
   }
 
   /// What the body of an error answer says, where it says something within the first 16 KiB.

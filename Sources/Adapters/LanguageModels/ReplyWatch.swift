@@ -78,8 +78,8 @@ final class ReplyWatch: Sendable {
     /// What has ended the call: an ``Expiry``, or that its task was cancelled.
     var end: (any Error)?
     var exchange: ProviderExchange?
-    /// Whether the reader is waited for, and who does.
-    var isReaderReady = true
+    /// Whether what is limited has ended, and who waits for that.
+    var isBodyOver = true
     var waiter: CheckedContinuation<Void, Never>?
   }
 
@@ -111,32 +111,40 @@ final class ReplyWatch: Sendable {
   /// A text has come, and the provider has the turn still, or again.
   func note() { hasNews.store(true, ordering: .relaxed) }
 
-  /// Waits for the reader, whose time is not the provider's: only that of the whole call runs out meanwhile.
+  /// The reader has the turn: the provider is not waited for, and only the time of the whole call runs out.
+  func pause() { state.withLock { $0.next = nil } }
+
+  /// The provider has the turn again.
+  func resume() {
+    let deadline = ContinuousClock.now + gap
+    state.withLock { $0.next = (deadline, .gap) }
+  }
+
+  /// Runs what may wait for the reader as well as for the provider; it is cancelled when the call ends, and has ended when
+  /// this returns.
   ///
-  /// - Throws: what the reader throws, or the expiry; the wait has ended when this returns.
-  func wait(for reader: @escaping @Sendable () async throws -> Void) async throws {
-    state.withLock { ($0.next, $0.isReaderReady) = (nil, false) }
+  /// A task of its own, which a call needs whose reader is waited for: what it waits for does not know the call.
+  func limiting(_ body: @escaping @Sendable () async throws -> Void) async throws {
+    state.withLock { $0.isBodyOver = false }
     let result = await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
-        defer { self.readerHasEnded() }
-        try await reader()
+        defer { self.bodyHasEnded() }
+        try await body()
       }
-      await untilReaderHasEnded()
+      await untilBodyHasEnded()
       if ending != nil { group.cancelAll() }
       return await group.nextResult()
     }
     if let ending { throw ending }
     try result?.get()
-    let deadline = ContinuousClock.now + gap
-    state.withLock { $0.next = (deadline, .gap) }
   }
 
   private var ending: (any Error)? { state.withLock { $0.end } }
 
-  private func untilReaderHasEnded() async {
+  private func untilBodyHasEnded() async {
     await withCheckedContinuation { continuation in
       let isOver = state.withLock { state in
-        let isOver = state.isReaderReady || state.end != nil
+        let isOver = state.isBodyOver || state.end != nil
         if !isOver { state.waiter = continuation }
         return isOver
       }
@@ -144,9 +152,9 @@ final class ReplyWatch: Sendable {
     }
   }
 
-  private func readerHasEnded() {
+  private func bodyHasEnded() {
     let waiter = state.withLock { state in
-      state.isReaderReady = true
+      state.isBodyOver = true
       return state.waiter.take()
     }
     waiter?.resume()
