@@ -220,3 +220,12 @@ struct ModelRouteTests {
     #expect(slots.load == (running, waiting))
   }
 }
+
+extension CallSlots {
+  /// Runs a call when its turn has come.
+  fileprivate func run(_ call: () async throws(ModelFailure) -> Void) async throws(ModelFailure) {
+    try await enter()
+    defer { leave() }
+    try await call()
+  }
+}

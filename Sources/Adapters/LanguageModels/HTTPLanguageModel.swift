@@ -38,9 +38,7 @@ package final class HTTPLanguageModel: LanguageModel {
     name = configuration.name
     self.configuration = configuration
     wire = configuration.dialect.wire(configuration.profile)
-    let timeouts = configuration.timeouts
-    watches = ReplyWatches(
-      ReplyWatches.Times(firstToken: timeouts.firstToken, gap: timeouts.gap, whole: timeouts.whole))
+    watches = ReplyWatches(configuration.timeouts)
     self.logger = logger
     // The base URL was checked when the configuration was made.
     self.connections = ProviderConnections.Address(configuration.baseURL).map {
@@ -152,15 +150,11 @@ package final class HTTPLanguageModel: LanguageModel {
   private func ask(
     _ request: ModelRequest, _ beginning: Beginning
   ) async throws -> (ProviderExchange, ProviderKey?) {
-    let (keys, connections) = (configuration.keys, beginning.connections)
+    let connections = beginning.connections
     let body = beginning.body.withLock { $0.take() } ?? ByteBuffer()
-    let key = try await keys.key(rejected: nil)
-    let answer = try await connections.send(
-      self.request(request, body, key, to: connections.address), watch: beginning.watch)
-    guard let other = try await keys.successor(of: key, after: answer.status) else { return (answer, key) }
-    let otherAnswer = try await connections.send(
-      self.request(request, body, other, to: connections.address), watch: beginning.watch)
-    return (otherAnswer, other)
+    return try await configuration.keys.answer { key in
+      try await connections.send(self.request(request, body, key, to: connections.address), watch: beginning.watch)
+    }
   }
 
   /// How an answer is to be read.

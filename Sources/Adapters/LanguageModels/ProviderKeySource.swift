@@ -20,17 +20,10 @@ extension ProviderKeySource {
   ) async throws -> (Response, ProviderKey?) {
     let key = try await key(rejected: nil)
     let response = try await call(key)
-    guard let other = try await successor(of: key, after: response.status) else { return (response, key) }
+    guard let key, response.status == .unauthorized || response.status == .forbidden,
+      let other = try await self.key(rejected: key), other != key
+    else { return (response, key) }
     return (try await call(other), other)
-  }
-
-  /// The key that a call is to be made once more with: where the provider refuses one, and another has taken its place.
-  ///
-  /// - Parameter status: what the provider has answered with.
-  func successor(of key: ProviderKey?, after status: HTTPResponseStatus) async throws -> ProviderKey? {
-    guard let key, status == .unauthorized || status == .forbidden else { return nil }
-    let other = try await self.key(rejected: key)
-    return other == key ? nil : other
   }
 }
 

@@ -6,16 +6,6 @@ import Synchronization
 /// One timer looks at all of them in turn, since a timer of each call, moved with each part of each reply, would cost more
 /// than many a call. So a time may be over by up to an eighth, and by no more than ``maximumStride``, before it is noticed.
 final class ReplyWatches: Sendable {
-  /// The times that a provider has.
-  struct Times: Sendable {
-    /// Until the first text.
-    let firstToken: Duration
-    /// From one text to the next.
-    let gap: Duration
-    /// Until the end.
-    let whole: Duration
-  }
-
   /// The longest that passes between two looks.
   static let maximumStride = Duration.milliseconds(250)
 
@@ -24,11 +14,11 @@ final class ReplyWatches: Sendable {
     var isLooking = false
   }
 
-  private let times: Times
+  private let times: HTTPLanguageModel.Configuration.Timeouts
   private let stride: TimeAmount
   private let state = Mutex(State())
 
-  init(_ times: Times) {
+  init(_ times: HTTPLanguageModel.Configuration.Timeouts) {
     self.times = times
     let shortest = min(times.firstToken, times.gap, times.whole)
     stride = .nanoseconds(Int64(min(max(shortest / 8, .milliseconds(1)), Self.maximumStride) / .nanoseconds(1)))
@@ -89,7 +79,7 @@ final class ReplyWatch: Sendable {
   private let hasNews = Atomic(false)
   private let state: Mutex<State>
 
-  fileprivate init(_ times: ReplyWatches.Times, isWhole: Bool) {
+  fileprivate init(_ times: HTTPLanguageModel.Configuration.Timeouts, isWhole: Bool) {
     let now = ContinuousClock.now
     end = now + times.whole
     gap = times.gap

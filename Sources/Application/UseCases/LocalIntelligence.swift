@@ -4,41 +4,16 @@ package import Domain
 ///
 /// A class, so that where a call waits it holds no more of it than a reference.
 package final class LocalIntelligence: Intelligence {
-  // One by one: of all of them together each call would hold a copy.
-  private let streamChat: StreamChat
-  private let regenerateMessage: RegenerateMessage
-  private let resumeChat: ResumeChat
-  private let cancelChat: CancelChat
-  private let searchKnowledge: SearchKnowledge
-  private let embedTexts: EmbedTexts
-  private let listModels: ListModels
-  private let completeDialogue: CompleteDialogue
-  private let findSimilar: FindSimilar
-  private let signal: Signal
-  private let prices: PriceList
-  private let settlements: UsageSettlements
+  private let useCases: IntelligenceUseCases
 
   /// Calls these use cases.
-  package init(_ useCases: IntelligenceUseCases) {
-    streamChat = useCases.streamChat
-    regenerateMessage = useCases.regenerate
-    resumeChat = useCases.resumeChat
-    cancelChat = useCases.cancelChat
-    searchKnowledge = useCases.search
-    embedTexts = useCases.embedTexts
-    listModels = useCases.listModels
-    completeDialogue = useCases.complete
-    findSimilar = useCases.findSimilar
-    signal = useCases.signal
-    prices = useCases.prices
-    settlements = useCases.settlements
-  }
+  package init(_ useCases: IntelligenceUseCases) { self.useCases = useCases }
 
   package func chat(
     _ command: StreamChat.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
     try await metering(usage, caller, .chat) { meter throws(UseCaseFailure) in
-      try await streamChat(command, caller, meter: meter, emit: emit)
+      try await useCases.streamChat(command, caller, meter: meter, emit: emit)
     }
   }
 
@@ -46,7 +21,7 @@ package final class LocalIntelligence: Intelligence {
     _ command: RegenerateMessage.Command, _ caller: Principal, usage: UsageTicket?, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
     try await metering(usage, caller, .chat) { meter throws(UseCaseFailure) in
-      try await regenerateMessage(command, caller, meter: meter, emit: emit)
+      try await useCases.regenerate(command, caller, meter: meter, emit: emit)
     }
   }
 
@@ -57,7 +32,7 @@ package final class LocalIntelligence: Intelligence {
   ) async throws(UseCaseFailure) {
     let meter = ticket.map {
       UsageMeter(
-        $0, owner: caller.owner, kind: kind, prices: prices, settlements: settlements)
+        $0, owner: caller.owner, kind: kind, prices: useCases.prices, settlements: useCases.settlements)
     }
     let result: Result<Void, UseCaseFailure>
     do throws(UseCaseFailure) { result = .success(try await body(meter)) } catch { result = .failure(error) }
@@ -66,40 +41,40 @@ package final class LocalIntelligence: Intelligence {
   }
 
   package func cancel(_ reply: MessageID, _ caller: Principal) async throws(UseCaseFailure) {
-    try await cancelChat(reply, caller)
+    try await useCases.cancelChat(reply, caller)
   }
 
   package func resume(
     _ command: ResumeChat.Command, _ caller: Principal, emit: @escaping ChatEmitter
   ) async throws(UseCaseFailure) {
-    try await resumeChat(command, caller, emit: emit)
+    try await useCases.resumeChat(command, caller, emit: emit)
   }
 
   package func search(
     _ query: SearchKnowledge.Query, _ caller: Principal
   ) async throws(UseCaseFailure) -> [SearchHit] {
-    try await searchKnowledge(query, caller)
+    try await useCases.search(query, caller)
   }
 
   package func embed(_ texts: [String], _ caller: Principal) async throws(UseCaseFailure) -> EmbedTexts.Answer {
-    try await embedTexts(texts)
+    try await useCases.embedTexts(texts)
   }
 
-  package func models() async throws(UseCaseFailure) -> ModelCatalog { listModels() }
+  package func models() async throws(UseCaseFailure) -> ModelCatalog { useCases.listModels() }
 
   package func complete(
     _ command: CompleteDialogue.Command, _ caller: Principal, usage: UsageTicket?, reader: CompletionReader
   ) async throws(UseCaseFailure) {
     try await metering(usage, caller, .completion) { meter throws(UseCaseFailure) in
-      try await completeDialogue(command, caller, meter: meter, reader: reader)
+      try await useCases.complete(command, caller, meter: meter, reader: reader)
     }
   }
 
   package func similar(
     to submission: SubmissionID, _ caller: Principal
   ) async throws(UseCaseFailure) -> SimilarityReport {
-    try await findSimilar(submission, caller)
+    try await useCases.findSimilar(submission, caller)
   }
 
-  package func wakeWorkers() async { signal.notify() }
+  package func wakeWorkers() async { useCases.signal.notify() }
 }

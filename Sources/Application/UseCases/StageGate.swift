@@ -23,6 +23,13 @@ package final class StageGate: Sendable {
     var free: Int
     var waiting: [Waiter] = []
     var nextID: UInt64 = 0
+
+    /// Takes room where there is some now, and nobody waits for it.
+    mutating func takeRoom(for weight: Int) -> Bool {
+      guard waiting.isEmpty, free >= weight else { return false }
+      free -= weight
+      return true
+    }
   }
 
   private let capacity: Int
@@ -57,13 +64,7 @@ package final class StageGate: Sendable {
   }
 
   /// Enters where there is room now.
-  func enterNow(_ weight: Int) -> Bool {
-    state.withLock { state in
-      guard state.waiting.isEmpty, state.free >= weight else { return false }
-      state.free -= weight
-      return true
-    }
-  }
+  func enterNow(_ weight: Int) -> Bool { state.withLock { $0.takeRoom(for: weight) } }
 
   /// Waits for room.
   ///
@@ -80,10 +81,7 @@ package final class StageGate: Sendable {
         let entry: Entry? = state.withLock { state in
           // Cancelling before this takes the lock finds nobody waiting, and is seen here.
           if Task.isCancelled { return .cancelled }
-          if state.waiting.isEmpty, state.free >= weight {
-            state.free -= weight
-            return .inside
-          }
+          if state.takeRoom(for: weight) { return .inside }
           guard state.waiting.count < maximumWaiting else { return .isFull }
           state.waiting.append(Waiter(id: id, weight: weight, continuation: continuation))
           return nil

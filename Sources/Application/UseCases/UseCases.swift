@@ -146,7 +146,9 @@ package struct GatewayUseCases: Sendable {
 }
 
 /// What the half that is never public does: chat, retrieval, embedding, ingestion.
-package struct IntelligenceUseCases: Sendable {
+///
+/// A class: of so many members together each call would hold a copy.
+package final class IntelligenceUseCases: Sendable {
   /// Asks.
   package let streamChat: StreamChat
   /// Has a reply written again.

@@ -46,7 +46,7 @@ final class ObservedLanguageModel: LanguageModel {
   private func reply(
     to request: ModelRequest, _ reader: ReplyReader, waiting: (any Span)?
   ) async throws(ModelFailure) -> ReplyEnd {
-    let watch = Watch(start: .now)
+    let watch = Watch()
     do throws(ModelFailure) {
       let end = try await model.reply(to: request, reader: observed(reader, watch, waiting))
       if let rate = watch.rate(of: end.usage) { self.rate.record(rate) }
@@ -110,13 +110,7 @@ private final class Watch: Sendable {
     var reading = Duration.zero
   }
 
-  private let start: ContinuousClock.Instant
-  private let state: Mutex<State>
-
-  init(start: ContinuousClock.Instant) {
-    self.start = start
-    state = Mutex(State(last: start))
-  }
+  private let state = Mutex(State(last: .now))
 
   var hasBegun: Bool { state.withLock { $0.first != nil } }
 

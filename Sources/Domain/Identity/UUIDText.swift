@@ -1,8 +1,6 @@
 package import FoundationEssentials
 
 extension UUID {
-  private static let digits = Array("0123456789abcdef".utf8)
-
   /// The lower-case hyphenated text of RFC 9562, 36 characters.
   package var lowercaseText: String { text(hasHyphens: true) }
 
@@ -18,8 +16,8 @@ extension UUID {
             text[end] = UInt8(ascii: "-")
             end += 1
           }
-          text[end] = Self.digits[Int(byte >> 4)]
-          text[end + 1] = Self.digits[Int(byte & 15)]
+          text[end] = UInt8(hexadecimalDigit: byte >> 4)
+          text[end + 1] = UInt8(hexadecimalDigit: byte & 15)
           end += 2
         }
         return end

@@ -31,18 +31,9 @@ struct CompletionAnswer: Sendable {
 
   /// The whole answer, as JSON.
   func whole(_ reply: WholeReply) throws -> [UInt8] {
-    var json = JSONWriter(capacity: 768 + reply.text.utf8.count)
-    try json.object { json in
-      json.name("id")
-      json.string(id)
-      json.name("object")
-      json.string(kind == .chat ? "chat.completion" : "text_completion")
-      json.name("created")
-      json.integer(created)
-      json.name("model")
-      json.string(model)
-      json.name("choices")
-      try json.array { json in try json.object { json in try write(reply, to: &json) } }
+    try envelope(isChunk: false, capacity: 768 + reply.text.utf8.count) { json in
+      try json.object { json in try write(reply, to: &json) }
+    } more: { json in
       json.name("usage")
       Self.write(reply.end.usage, to: &json)
       if let grounds = try Self.grounds(reply) {
@@ -50,7 +41,6 @@ struct CompletionAnswer: Sendable {
         try json.value(grounds)
       }
     }
-    return json.bytes
   }
 
   /// Writes the members of the only choice.
@@ -166,20 +156,19 @@ struct CompletionAnswer: Sendable {
   private func chunk(
     reason: String? = nil, delta: (inout JSONWriter) throws -> Void, more: (inout JSONWriter) throws -> Void = { _ in }
   ) throws -> [UInt8] {
-    try envelope { json in
-      try json.object { json in
-        json.name("index")
-        json.integer(0)
-        json.name("delta")
-        try json.object(delta)
-        json.name("logprobs")
-        json.null()
-        json.name("finish_reason")
-        json.string(orNull: reason)
-      }
-    } more: { json in
-      try more(&json)
-    }
+    try envelope(
+      choices: { json in
+        try json.object { json in
+          json.name("index")
+          json.integer(0)
+          json.name("delta")
+          try json.object(delta)
+          json.name("logprobs")
+          json.null()
+          json.name("finish_reason")
+          json.string(orNull: reason)
+        }
+      }, more: more)
   }
 
   /// A chunk of a completion, without text.
@@ -198,15 +187,25 @@ struct CompletionAnswer: Sendable {
     }
   }
 
+  /// What every answer and every chunk of one has in common.
+  ///
+  /// - Parameters:
+  ///   - capacity: the bytes that it takes, about.
+  ///   - choices: writes the elements.
+  ///   - more: writes the members behind the choices.
   private func envelope(
-    choices: (inout JSONWriter) throws -> Void, more: (inout JSONWriter) throws -> Void = { _ in }
+    isChunk: Bool = true, capacity: Int = 192, choices: (inout JSONWriter) throws -> Void,
+    more: (inout JSONWriter) throws -> Void = { _ in }
   ) throws -> [UInt8] {
-    var json = JSONWriter(capacity: 192)
+    var json = JSONWriter(capacity: capacity)
     try json.object { json in
       json.name("id")
       json.string(id)
       json.name("object")
-      json.string(kind == .chat ? "chat.completion.chunk" : "text_completion")
+      switch kind {
+      case .chat: json.string(isChunk ? "chat.completion.chunk" : "chat.completion")
+      case .text: json.string("text_completion")
+      }
       json.name("created")
       json.integer(created)
       json.name("model")

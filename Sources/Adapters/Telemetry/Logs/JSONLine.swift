@@ -1,3 +1,4 @@
+import Domain
 import Logging
 
 /// Builds one JSON object on one line, within limits.
@@ -93,7 +94,9 @@ struct JSONLine {
       case "\t": bytes += [UInt8(ascii: "\\"), UInt8(ascii: "t")]
       case _ where scalar.isControl:
         bytes += Array("\\u".utf8)
-        for shift in [12, 8, 4, 0] as [UInt32] { bytes.append(hexadecimalDigit(UInt8(scalar.value >> shift & 15))) }
+        for shift in [12, 8, 4, 0] as [UInt32] {
+          bytes.append(UInt8(hexadecimalDigit: UInt8(scalar.value >> shift & 15)))
+        }
       default: bytes += Array(UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
       }
     }

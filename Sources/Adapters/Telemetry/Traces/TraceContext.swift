@@ -65,6 +65,9 @@ package struct TraceContext: Hashable, Sendable {
     parentSpanID.map { TraceContext(traceID: traceID, spanID: $0, parentSpanID: nil, flags: flags, state: state) }
   }
 
+  /// The header for calls that this hop makes, version 00, 55 characters.
+  package var traceparent: String { "00-\(traceID)-\(spanID)-\(hexadecimal([flags]))" }
+
   /// The same, not recorded.
   var unsampled: TraceContext {
     TraceContext(

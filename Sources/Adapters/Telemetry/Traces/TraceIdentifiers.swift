@@ -27,17 +27,7 @@ package struct TraceID: Hashable, Sendable, CustomStringConvertible {
   var bytes: [UInt8] { bigEndian(high) + bigEndian(low) }
 
   /// 32 lower-case hexadecimal digits.
-  package var description: String {
-    String(unsafeUninitializedCapacity: 32) { write(to: $0.baseAddress) }
-  }
-
-  /// Writes the digits; answers with how many there are.
-  fileprivate func write(to text: UnsafeMutablePointer<UInt8>?) -> Int {
-    guard let text else { return 0 }
-    writeHexadecimal(high, to: text)
-    writeHexadecimal(low, to: text + 16)
-    return 32
-  }
+  package var description: String { hexadecimal([high, low]) }
 }
 
 /// 8 bytes that name a hop of a trace; never all zero.
@@ -59,49 +49,23 @@ package struct SpanID: Hashable, Sendable, CustomStringConvertible {
   var bytes: [UInt8] { bigEndian(value) }
 
   /// 16 lower-case hexadecimal digits.
-  package var description: String {
-    String(unsafeUninitializedCapacity: 16) { write(to: $0.baseAddress) }
-  }
-
-  /// Writes the digits; answers with how many there are.
-  fileprivate func write(to text: UnsafeMutablePointer<UInt8>?) -> Int {
-    guard let text else { return 0 }
-    writeHexadecimal(value, to: text)
-    return 16
-  }
-}
-
-extension TraceContext {
-  /// The header for calls that this hop makes, version 00, 55 characters.
-  package var traceparent: String {
-    String(unsafeUninitializedCapacity: 55) { text in
-      let dash = UInt8(ascii: "-")
-      guard var place = text.baseAddress else { return 0 }
-      func write(_ bytes: UInt8...) { for byte in bytes { (place.pointee, place) = (byte, place + 1) } }
-      write(UInt8(ascii: "0"), UInt8(ascii: "0"), dash)
-      place += traceID.write(to: place)
-      write(dash)
-      place += spanID.write(to: place)
-      write(dash, hexadecimalDigit(flags >> 4), hexadecimalDigit(flags & 15))
-      return 55
-    }
-  }
+  package var description: String { hexadecimal([value]) }
 }
 
 private func bigEndian(_ value: UInt64) -> [UInt8] {
   stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: value >> UInt64($0)) }
 }
 
-/// Writes the 16 lower-case digits of a number.
-private func writeHexadecimal(_ value: UInt64, to text: UnsafeMutablePointer<UInt8>) {
-  for place in 0..<16 {
-    text[place] = hexadecimalDigit(UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * place)) & 15)
+/// The lower-case digits of numbers, each in its full width.
+func hexadecimal<Number: FixedWidthInteger>(_ numbers: [Number]) -> String {
+  let width = Number.bitWidth / 4
+  return String(unsafeUninitializedCapacity: numbers.count * width) { text in
+    for place in 0..<numbers.count * width {
+      let digit = numbers[place / width] >> Number(Number.bitWidth - 4 - place % width * 4) & 15
+      text[place] = UInt8(hexadecimalDigit: UInt8(digit))
+    }
+    return numbers.count * width
   }
-}
-
-/// The lower-case digit of a number below 16.
-func hexadecimalDigit(_ value: UInt8) -> UInt8 {
-  value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
 }
 
 /// The bytes of lower-case digits; `nil` for any other character, upper case included, as the specification asks.

@@ -235,12 +235,11 @@ private final class Beginning: Sendable {
 
   /// Notes it with the first event.
   func noting(_ reader: CompletionReader) -> CompletionReader {
-    CompletionReader { event throws(UseCaseFailure) in
-      self.note()
-      return try reader.take(event)
-    } untilReady: { () throws(UseCaseFailure) in
-      try await reader.untilReady()
-    }
+    CompletionReader(
+      take: { event throws(UseCaseFailure) in
+        self.note()
+        return try reader.take(event)
+      }, untilReady: reader.untilReady)
   }
 
   /// Notes it with the first event.

@@ -24,21 +24,10 @@ package final class CallSlots: Sendable {
     return (inside, waiting)
   }
 
-  /// Runs a call when its turn has come.
-  ///
-  /// - Throws: `.exhausted` at once when the queue is full, and when its turn does not come in time; `.cancelled` at once
-  ///   when the task is cancelled while it waits; what `call` throws.
-  package func run<Value: Sendable>(
-    _ call: () async throws(ModelFailure) -> Value
-  ) async throws(ModelFailure) -> Value {
-    try await enter()
-    defer { leave() }
-    return try await call()
-  }
-
   /// Waits for the turn of a call; ``leave()`` ends it.
   ///
-  /// - Throws: as ``run(_:)``.
+  /// - Throws: `.exhausted` at once when the queue is full, and when its turn does not come in time; `.cancelled` at once
+  ///   when the task is cancelled while it waits.
   func enter() async throws(ModelFailure) {
     if Task.isCancelled { throw .cancelled }
     // Nobody is made to wait by this: then nothing has to watch the time.
