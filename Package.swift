@@ -25,6 +25,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
@@ -286,8 +287,8 @@ let package = Package(
       name: "HTTPTests",
       dependencies: [
         "Application", "Domain", "InMemoryStorage", "Contract", "HTTPServer", "EmbeddedFiles", "JSONValues",
-        asyncHTTPClient, nioCore,
-        nioPosix, nioHTTP1, hummingbird, httpTypes, swiftProtobuf, logging, metrics, coreMetrics, instrumentation,
+        asyncHTTPClient, nioCore, nioEmbedded, nioPosix, nioHTTP1, hummingbird, httpTypes, swiftProtobuf, logging,
+        metrics, coreMetrics, instrumentation,
         serviceContext, serviceLifecycle,
       ],
       path: "Tests/AdapterTests/HTTP", swiftSettings: strict),

@@ -241,6 +241,25 @@ struct CompletionConnectionTests {
     }
   }
 
+  @Test("the grace time cuts off a request too whose body does not end, at either path")
+  func stoppingAmidABody() async throws {
+    for path in ["/v1/chat/completions", "/mcp"] {
+      try await ServerUnderTest.run(configure: { $0.shutdownGrace = .milliseconds(200) }) { server in
+        try await RawConnection.open(port: server.port) { connection in
+          try await connection.write("POST \(path) HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
+          try await RawConnection.open(port: server.port) { idle in
+            try await idle.write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(try await idle.read(until: "\r\n\r\n"))
+            await server.group.triggerGracefulShutdown()
+            do { try await idle.readToEnd() } catch {}
+          }
+          do { try await connection.readToEnd() } catch {}
+          #expect(!connection.text.hasPrefix("HTTP/1.1 200"))
+        }
+      }
+    }
+  }
+
   @Test("what a request may be written as gives the same command, read at once or by the decoder")
   func commonForm() throws {
     let bodies = [

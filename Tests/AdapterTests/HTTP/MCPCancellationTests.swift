@@ -1,4 +1,6 @@
 import Application
+import NIOCore
+import NIOEmbedded
 import NIOHTTP1
 import Synchronization
 import Testing
@@ -107,6 +109,31 @@ struct MCPCancellationTests {
       try await eventually { reranker.cancelled == 2 }
       #expect(reranker.cancelled == 2)
     }
+  }
+
+  @Test("a client that has left before the call is watched is noticed, half the connection closed or all of it")
+  func leftBefore() async throws {
+    let told = Mutex<[String]>([])
+    let channel = NIOAsyncTestingChannel()
+    try await channel.testingEventLoop.executeInContext {
+      try channel.pipeline.syncOperations.addHandler(
+        ConnectionHandler(completions: nil, limits: HTTPLimits(), open: OpenConnections()) { _ in
+          Issue.record("nothing was asked for")
+        })
+    }
+    try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).get()
+    await MCPCalls.watch(channel) { told.withLock { $0.append("before") } }
+    #expect(told.withLock { $0.isEmpty })
+    try await channel.testingEventLoop.executeInContext {
+      let handler = try channel.pipeline.syncOperations.handler(type: ConnectionHandler.self)
+      channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+      #expect(told.withLock { $0 } == ["before"])
+      handler.watchClient { told.withLock { $0.append("after") } }
+      #expect(told.withLock { $0 } == ["before", "after"])
+    }
+    try await channel.closeFuture.get()
+    await MCPCalls.watch(channel) { told.withLock { $0.append("closed") } }
+    #expect(told.withLock { $0 } == ["before", "after", "closed"])
   }
 
   @Test("a connection serves one call after the other")

@@ -8,12 +8,6 @@ import Synchronization
 
 /// Answers the requests for completions, each in a task on its connection's event loop.
 final class CompletionCalls: Sendable {
-  private struct State {
-    var executors: [ObjectIdentifier: EventLoopExecutor] = [:]
-    var running: [ObjectIdentifier: CompletionExchange] = [:]
-    var waiting: [CheckedContinuation<Void, Never>] = []
-  }
-
   private let api: OpenAIAPI
   private let configuration: HTTPConfiguration
   private let log: AccessLog
@@ -21,12 +15,17 @@ final class CompletionCalls: Sendable {
   private let tracing = RequestTracing()
   /// Looks after the streams that are silent.
   let keepAlive: KeepAlive
-  private let state = Mutex(State())
+  private let open: OpenConnections
+  /// By event loop.
+  private let executors = Mutex<[ObjectIdentifier: EventLoopExecutor]>([:])
 
   var limits: HTTPLimits { configuration.limits }
 
-  init(_ api: OpenAIAPI, _ configuration: HTTPConfiguration, log: AccessLog, cors: CORSPolicy) {
+  init(
+    _ api: OpenAIAPI, _ configuration: HTTPConfiguration, open: OpenConnections, log: AccessLog, cors: CORSPolicy
+  ) {
     self.api = api
+    self.open = open
     self.configuration = configuration
     self.log = log
     self.cors = cors
@@ -58,39 +57,16 @@ final class CompletionCalls: Sendable {
 
   /// Answers a request.
   func run(_ exchange: CompletionExchange, on eventLoop: any EventLoop) -> Task<Void, Never> {
-    let executor = state.withLock { state in
-      state.running[ObjectIdentifier(exchange)] = exchange
-      if let executor = state.executors[ObjectIdentifier(eventLoop)] { return executor }
+    let executor = executors.withLock { executors in
+      if let executor = executors[ObjectIdentifier(eventLoop)] { return executor }
       let executor = EventLoopExecutor(eventLoop)
-      state.executors[ObjectIdentifier(eventLoop)] = executor
+      executors[ObjectIdentifier(eventLoop)] = executor
       return executor
     }
+    open.began()
     return Task(executorPreference: executor) { [self] in
       await answer(exchange)
-      let waiting = state.withLock { state in
-        state.running[ObjectIdentifier(exchange)] = nil
-        guard state.running.isEmpty else { return [CheckedContinuation<Void, Never>]() }
-        defer { state.waiting = [] }
-        return state.waiting
-      }
-      for continuation in waiting { continuation.resume() }
-    }
-  }
-
-  /// Cancels what is being answered.
-  func cancelAll() {
-    let running = state.withLock { Array($0.running.values) }
-    for exchange in running { exchange.cancel() }
-  }
-
-  /// Waits until nothing is being answered.
-  func untilIdle() async {
-    await withCheckedContinuation { continuation in
-      let isIdle = state.withLock { state in
-        if !state.running.isEmpty { state.waiting.append(continuation) }
-        return state.running.isEmpty
-      }
-      if isIdle { continuation.resume() }
+      open.ended()
     }
   }
 
@@ -103,13 +79,11 @@ final class CompletionCalls: Sendable {
   /// A call, and what is kept of its request until it has been answered.
   private final class Begun: Sendable {
     let call: CompletionCall
-    let context: CallContext
     let trace: ServiceContext
     let span: RequestSpan
 
-    init(_ call: CompletionCall, _ context: CallContext, _ trace: ServiceContext, _ span: RequestSpan) {
+    init(_ call: CompletionCall, _ trace: ServiceContext, _ span: RequestSpan) {
       self.call = call
-      self.context = context
       self.trace = trace
       self.span = span
     }
@@ -127,7 +101,7 @@ final class CompletionCalls: Sendable {
     let call = CompletionCall(
       exchange, api: api, context: context,
       headers: CompletionHeaders(requestID: context.requestID, cors: cors.headers(for: head)))
-    return Begun(call, context, trace, span)
+    return Begun(call, trace, span)
   }
 
   private func end(_ exchange: CompletionExchange, _ begun: Begun, _ outcome: CallOutcome) {
@@ -135,7 +109,8 @@ final class CompletionCalls: Sendable {
       log.record(
         AccessLog.Entry(
           method: exchange.method, template: exchange.operation.path, status: outcome.status,
-          duration: .now - exchange.start, context: begun.context, code: outcome.code, diagnosis: outcome.diagnosis))
+          duration: .now - exchange.start, context: begun.call.context, code: outcome.code, diagnosis: outcome.diagnosis
+        ))
     }
     begun.span.tell(status: outcome.status, code: outcome.code)
     begun.span.end()

@@ -1,3 +1,4 @@
+import Domain
 import HTTPTypes
 import NIOCore
 import NIOHTTP1
@@ -26,7 +27,7 @@ final class CompletionExchange: @unchecked Sendable {
   private let wire: ChannelHandlerContext
   private let channel: any Channel
   private let expectsContinue: Bool
-  private let hasBody: Bool
+  let hasBody: Bool
   private let isKeptAlive: Bool
   private let isChunked: Bool
 
@@ -122,9 +123,6 @@ final class CompletionExchange: @unchecked Sendable {
     bodyWaiter = nil
     waiter?.resume()
   }
-
-  /// Ends the request because the server stops.
-  func cancel() { channel.close(promise: nil) }
 
   // What the call asks for, on the event loop
 
@@ -227,8 +225,7 @@ final class CompletionExchange: @unchecked Sendable {
     write(&buffer)
     var length = UInt32(buffer.writerIndex - start)
     for digit in (0..<8).reversed() {
-      let value = UInt8(length & 15)
-      buffer.setInteger(value < 10 ? 0x30 + value : 0x57 + value, at: place + digit)
+      buffer.setInteger(UInt8(hexadecimalDigit: UInt8(length & 15)), at: place + digit)
       length >>= 4
     }
     buffer.writeStaticString("\r\n")

@@ -28,10 +28,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
     case over
   }
 
-  /// What Hummingbird reads from the connection.
-  let attachment = ConnectionAttachment()
+  private let serve: Serve
+  /// Whether Hummingbird answers those requests that are not for completions.
   private var isAttached = false
   private let completions: CompletionCalls?
+  private let open: OpenConnections
   private let limits: HTTPLimits
   private let idleTime: TimeAmount
 
@@ -40,14 +41,23 @@ final class ConnectionHandler: ChannelDuplexHandler {
   private var waitingBytes = 0
   private var hasHeldRead = false
   private var isStopping = false
+  /// The client has closed its side of the connection.
+  private var hasClientLeft = false
+  /// Whoever wants to know that the client leaves before it has its answer.
+  private var onLeaving: (@Sendable () -> Void)?
   /// The bytes that came behind what the parser has refused; they are read over, so that its sender comes to the answer.
   private var refusedBytes = 0
   private var lastSeen = NIODeadline.now()
   private var idleTimer: Scheduled<Void>?
 
-  /// Makes the handler of a connection.
-  init(_ channel: any Channel, completions: CompletionCalls?, limits: HTTPLimits) {
+  /// Has Hummingbird answer the requests of a connection, until it ends.
+  typealias Serve = (NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>) -> Void
+
+  /// Makes the handler of a connection that is open.
+  init(completions: CompletionCalls?, limits: HTTPLimits, open: OpenConnections, serve: @escaping Serve) {
     self.completions = completions
+    self.open = open
+    self.serve = serve
     self.limits = limits
     idleTime = .seconds(limits.idleSeconds)
   }
@@ -120,6 +130,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
       isStopping = true
       if case .idle = state { context.close(promise: nil) }
     case ChannelEvent.inputClosed:
+      clientLeft()
       // Who has closed its half of the connection waits for no answer.
       switch state {
       case .completing, .idle: context.close(promise: nil)
@@ -135,23 +146,36 @@ final class ConnectionHandler: ChannelDuplexHandler {
   }
 
   func channelInactive(context: ChannelHandlerContext) {
-    end()
+    end(context)
     context.fireChannelInactive()
   }
 
-  func handlerRemoved(context: ChannelHandlerContext) { end() }
+  func handlerRemoved(context: ChannelHandlerContext) { end(context) }
 
-  private func end() {
+  private func clientLeft() {
+    hasClientLeft = true
+    let told = onLeaving
+    onLeaving = nil
+    told?()
+  }
+
+  /// Has somebody told, once, when the client closes its side of the connection before its request is answered; at once where
+  /// it has done so already.
+  ///
+  /// Hummingbird asks for what comes behind a request while it answers it, so that its end is seen.
+  func watchClient(_ onLeaving: @escaping @Sendable () -> Void) {
+    if hasClientLeft { onLeaving() } else { self.onLeaving = onLeaving }
+  }
+
+  private func end(_ context: ChannelHandlerContext) {
     let last = state
     state = .over
+    clientLeft()
     waiting = []
     idleTimer?.cancel()
     idleTimer = nil
     if case .completing(let exchange) = last { exchange.abandon() }
-    if !isAttached {
-      isAttached = true
-      attachment.settle(with: nil)
-    }
+    open.closed(context.channel)
   }
 
   // What goes out
@@ -198,6 +222,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
   private func next(_ context: ChannelHandlerContext, closing: Bool) {
     state = .idle
+    onLeaving = nil
     if closing || isStopping {
       state = .over
       context.flush()
@@ -230,11 +255,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
     do {
       let pipeline = context.pipeline.syncOperations
       try pipeline.addHandlers(HTTP1ToHTTPServerCodec(secure: false), ParserRefusals())
-      attachment.settle(
-        with: try NIOAsyncChannel(
+      serve(
+        try NIOAsyncChannel(
           wrappingChannelSynchronously: context.channel, configuration: .init(isOutboundHalfClosureEnabled: true)))
     } catch {
-      attachment.settle(with: nil)
       context.close(promise: nil)
     }
   }

@@ -49,12 +49,11 @@ final class MCPCalls: Sendable {
     let number = key.map { enter($0, cancel: { task.cancel() }) }
     let result: Result<Answer, any Error>
     do {
-      let answer = try await ClientWatch.watching(connection, onLeaving: { task.cancel() }) {
-        try await withTaskCancellationHandler {
-          try await task.value
-        } onCancel: {
-          task.cancel()
-        }
+      await Self.watch(connection) { task.cancel() }
+      let answer = try await withTaskCancellationHandler {
+        try await task.value
+      } onCancel: {
+        task.cancel()
       }
       result = .success(answer)
     } catch {
@@ -63,6 +62,15 @@ final class MCPCalls: Sendable {
     let wasCancelled = if let key, let number { leave(key, number) } else { false }
     if wasCancelled, case .failure = result { throw MCPError.cancelled }
     return try result.get()
+  }
+
+  /// Has somebody told when the client of a connection leaves before it has its answer.
+  static func watch(_ connection: any Channel, onLeaving: @escaping @Sendable () -> Void) async {
+    let watching = connection.eventLoop.submit {
+      try connection.pipeline.syncOperations.handler(type: ConnectionHandler.self).watchClient(onLeaving)
+    }
+    // A connection that is closed has no handlers.
+    do { try await watching.get() } catch { onLeaving() }
   }
 
   /// Ends what is worked on under a key, if anything is.

@@ -20,7 +20,7 @@ import Synchronization
 /// it stands in functions of its own, never inlined: what they need would be kept while the call waits.
 final class CompletionCall: Sendable {
   private let api: OpenAIAPI
-  private let context: CallContext
+  let context: CallContext
   private let exchange: CompletionExchange
   private let headers: CompletionHeaders
   private let stream: CompletionStream
@@ -77,7 +77,7 @@ final class CompletionCall: Sendable {
 
   private func request() async throws -> Completion {
     let head = exchange.head
-    try ContentType.check(head, is: ["application/json"], unlessEmpty: !head.hasBody)
+    try ContentType.check(head, is: ["application/json"], unlessEmpty: !exchange.hasBody)
     let body = try await exchange.wholeBody(upTo: api.limits.completionBody)
     guard body.readableBytes > ConnectionHandler.readAhead else { return try request(of: body) }
     return try await elsewhere { try request(of: body) }

@@ -18,6 +18,7 @@ package struct HTTPService: Service {
   package typealias OnListening = @Sendable (_ host: String, _ port: Int) async -> Void
 
   private let responder: Responder
+  private let open = OpenConnections()
   /// `nil` where the OpenAI-compatible API is not served.
   private let completions: CompletionCalls?
   private let configuration: HTTPConfiguration
@@ -44,7 +45,7 @@ package struct HTTPService: Service {
     self.onListening = onListening
     let openAI = OpenAIAPI(intelligence, services: services, limits: configuration.limits)
     let (log, cors) = (AccessLog(logger: logger), CORSPolicy(origins: configuration.allowedOrigins))
-    completions = CompletionCalls(openAI, configuration, log: log, cors: cors)
+    completions = CompletionCalls(openAI, configuration, open: open, log: log, cors: cors)
     responder = Responder(
       routes: RouteTable(
         services: services, readiness: readiness, metricsText: metricsText, version: configuration.version,
@@ -74,11 +75,11 @@ package struct HTTPService: Service {
   package func run() async throws {
     var serverLogger = logger
     serverLogger.logLevel = max(serverLogger.logLevel, .warning)
-    let (host, onListening, completions) = (configuration.host, onListening, completions)
+    let (host, onListening, open) = (configuration.host, onListening, open)
     let connections = ConnectionChannel(
       responder: { [responder] request, response, channel in
         try await responder.respond(to: request, response, channel)
-      }, completions: completions, limits: configuration.limits)
+      }, completions: completions, limits: configuration.limits, open: open)
     let server = connections.server(
       configuration: ServerConfiguration(
         address: .hostname(host, port: configuration.port), backlog: configuration.backlog),
@@ -87,6 +88,8 @@ package struct HTTPService: Service {
     try await withThrowingTaskGroup(of: Bool.self) { group in
       group.addTask {
         try await server.run()
+        // It takes no more connections; those that it has taken end when they are between requests.
+        await open.untilIdle()
         return true
       }
       group.addTask { [grace = configuration.shutdownGrace] in
@@ -95,14 +98,15 @@ package struct HTTPService: Service {
         return false
       }
       // Either the server has ended, or its grace time has; then what is still open is cancelled.
-      if try await group.next() == false { logger.warning("open requests were cancelled: the grace time is over") }
-      completions?.cancelAll()
+      var ended = await group.nextResult()
+      if case .success(false)? = ended { logger.warning("open requests were cancelled: the grace time is over") }
+      open.cancelAll()
       group.cancelAll()
-      // The timer that loses ends by cancellation, which is no failure.
-      while let result = await group.nextResult() {
+      while let result = ended {
+        // The timer that loses ends by cancellation, which is no failure.
         if case .failure(let error) = result, !(error is CancellationError) { throw error }
+        ended = await group.nextResult()
       }
     }
-    await completions?.untilIdle()
   }
 }
