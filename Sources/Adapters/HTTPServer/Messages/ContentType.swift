@@ -7,14 +7,13 @@ enum ContentType {
   ///
   /// - Throws: an ``HTTPRefusal`` of 415.
   static func check(_ head: RequestHead, is types: [String], unlessEmpty isEmpty: Bool) throws {
-    let list = types.joined(separator: " or ")
     guard let type = head.mediaType else {
       if isEmpty { return }
-      throw HTTPRefusal.unsupportedMediaType("say what the body is: Content-Type: \(list)")
+      throw HTTPRefusal.unsupportedMediaType("say what the body is: Content-Type: \(types.joined(separator: " or "))")
     }
     guard types.contains(type) else {
       if isEmpty { return }
-      throw HTTPRefusal.unsupportedMediaType("the body must be \(list)")
+      throw HTTPRefusal.unsupportedMediaType("the body must be \(types.joined(separator: " or "))")
     }
     try checkCharset(head)
     if let coding = head[.contentEncoding], coding.lowercased() != "identity" {
@@ -61,15 +60,15 @@ enum ContentType {
   private static func endOfItem(_ text: Substring) -> Substring.Index? {
     var isQuoted = false
     var isEscaped = false
-    for index in text.indices {
-      let character = text[index]
+    for index in text.utf8.indices {
+      let byte = text.utf8[index]
       if isEscaped {
         isEscaped = false
-      } else if character == "\\", isQuoted {
+      } else if byte == UInt8(ascii: "\\"), isQuoted {
         isEscaped = true
-      } else if character == "\"" {
+      } else if byte == UInt8(ascii: "\"") {
         isQuoted.toggle()
-      } else if character == ";", !isQuoted {
+      } else if byte == UInt8(ascii: ";"), !isQuoted {
         return index
       }
     }
