@@ -104,7 +104,8 @@ let package = Package(
       ],
       path: "Sources/Adapters/PostgresStorage", swiftSettings: strict),
     .target(
-      name: "Contract", dependencies: ["Application", "Domain", grpcCore, grpcProtobuf, swiftProtobuf, serviceContext],
+      name: "Contract",
+      dependencies: ["Application", "Domain", grpcCore, grpcProtobuf, swiftProtobuf, logging, serviceContext],
       path: "Sources/Adapters/Contract", swiftSettings: strict),
     .target(
       name: "HTTPServer",

@@ -34,7 +34,7 @@ enum ImportRules {
 
   /// Each adapter by its technology.
   static let adapters: [ImportRule] = [
-    adapter("Contract", ["GRPCCore", "GRPCProtobuf", "ServiceContextModule", "SwiftProtobuf"]),
+    adapter("Contract", ["GRPCCore", "GRPCProtobuf", "Logging", "ServiceContextModule", "SwiftProtobuf"]),
     adapter("Egress", ["AsyncHTTPClient", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL", "Logging"]),
     adapter("Embeddings", ["COneDNN", "CVectorMath", "Crypto"]),
     adapter(

@@ -1,9 +1,11 @@
 import Application
 import Contract
+import Domain
 import FoundationEssentials
 import HTTPServer
 import Logging
 import NIOHTTP1
+import ServiceContextModule
 import SwiftProtobuf
 import Synchronization
 import Testing
@@ -184,6 +186,24 @@ struct OperationsTests {
         #expect(!everything.contains(secret), "\(secret)")
       }
     }
+  }
+
+  @Test("what is logged within a call names it, and its caller as soon as that is known")
+  func logMetadata() async throws {
+    let call = CallContext(requestID: "r-1", bearerToken: "token", remoteAddress: nil, userAgent: nil)
+    var context = ServiceContext.topLevel
+    context.setLogMetadata(of: call)
+    var found: [Logger.MetadataProvider] = []
+    context.forEach { _, value in if let provider = value as? Logger.MetadataProvider { found.append(provider) } }
+    let provider = try required(found.first)
+    #expect(provider.get() == ["request_id": "r-1"])
+    let caller = Principal(
+      userID: UserID(UUID()), organizationID: OrganizationID(UUID()), role: .contributor, sessionID: SessionID(UUID()))
+    try await call.authenticate { _ in caller }
+    #expect(
+      provider.get() == [
+        "request_id": "r-1", "user_id": "\(caller.userID)", "organization_id": "\(caller.organizationID)",
+      ])
   }
 }
 

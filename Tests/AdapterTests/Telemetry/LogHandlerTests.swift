@@ -8,9 +8,8 @@ import Testing
 
 @Suite("Logs are one JSON object a line")
 struct JSONLogHandlerTests {
-  private enum RequestID: ServiceContextKey {
-    typealias Value = String
-    static var nameOverride: String? { "request_id" }
+  private enum Request: ServiceContextKey {
+    typealias Value = Logger.MetadataProvider
   }
   private enum Unrelated: ServiceContextKey {
     typealias Value = String
@@ -40,7 +39,7 @@ struct JSONLogHandlerTests {
     let (logger, output) = makeLogger()
     var context = ServiceContext.topLevel
     context.traceContext = TraceContext.new()
-    context[RequestID.self] = "r-1"
+    context[Request.self] = Logger.MetadataProvider { ["request_id": "r-1"] }
     context[Unrelated.self] = "secret"
     ServiceContext.withValue(context) { logger.info("hello") }
     let line = try object(#require(output.lines.first))
@@ -57,7 +56,7 @@ struct JSONLogHandlerTests {
     logger[metadataKey: "user_id"] = "from logger"
     logger[metadataKey: "a"] = "from logger"
     var context = ServiceContext.topLevel
-    context[RequestID.self] = "from context"
+    context[Request.self] = Logger.MetadataProvider { ["request_id": "from context"] }
     ServiceContext.withValue(context) { logger.info("x", metadata: ["a": "from event"]) }
     let line = try #require(output.lines.first)
     #expect(line.hasSuffix(#""request_id":"from context","user_id":"from logger","a":"from event"}"# + "\n"))

@@ -26,7 +26,7 @@ struct Call: Sendable {
       deadline: metadata.text("grpc-timeout").flatMap(CallTimeout.duration).map { start.advanced(by: $0) })
     var trace = ServiceContext.topLevel
     InstrumentationSystem.instrument.extract(metadata, into: &trace, using: MetadataExtractor())
-    trace.requestID = context.requestID
+    trace.setLogMetadata(of: context)
     span = CallSpan(method, in: &trace)
     self.trace = trace
   }

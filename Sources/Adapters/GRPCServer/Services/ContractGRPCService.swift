@@ -40,9 +40,7 @@ package struct ContractGRPCService: RegistrableRPCService {
     _ binding: Binding, _ request: StreamingServerRequest<[UInt8]>, _ context: CallContext
   ) async throws -> StreamingServerResponse<[UInt8]> {
     let message = try await message(of: request, for: binding)
-    let answer = try await context.withCallerInLogs {
-      try await services.call(binding, message, context).encoded(as: .binary)
-    }
+    let answer = try await services.call(binding, message, context).encoded(as: .binary)
     return StreamingServerResponse(single: ServerResponse(message: answer))
   }
 
@@ -51,9 +49,7 @@ package struct ContractGRPCService: RegistrableRPCService {
   ) async throws -> StreamingServerResponse<[UInt8]> {
     let message = try await message(of: request, for: binding)
     return StreamingServerResponse { writer in
-      try await context.withCallerInLogs {
-        try await services.stream(binding, message, context) { try await writer.write($0.encoded(as: .binary)) }
-      }
+      try await services.stream(binding, message, context) { try await writer.write($0.encoded(as: .binary)) }
       return [:]
     }
   }

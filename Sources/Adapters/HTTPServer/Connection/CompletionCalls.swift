@@ -96,7 +96,7 @@ final class CompletionCalls: Sendable {
       userAgent: head[.userAgent])
     var trace = ServiceContext.topLevel
     tracing.instrument.extract(head, into: &trace, using: HeaderExtractor())
-    trace.requestID = context.requestID
+    trace.setLogMetadata(of: context)
     let span = RequestSpan(head, template: exchange.operation.path, in: &trace, by: tracing)
     let call = CompletionCall(
       exchange, api: api, context: context,

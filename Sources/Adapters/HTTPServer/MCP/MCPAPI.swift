@@ -57,11 +57,11 @@ struct MCPAPI: Sendable {
         id = request.id
         let era = try MCPEra(of: request, head)
         guard request.endsWithItsClient else {
-          return try await Responder.withCaller(of: context) { try await answer(request, era, context) }
+          return try await answer(request, era, context)
         }
         // In 2026-07-28 a client cancels by closing the connection alone.
         return try await calls.run(era == .handshake ? key(id, head, context) : nil, on: connection) {
-          try await Responder.withCaller(of: context) { try await answer(request, era, context) }
+          try await answer(request, era, context)
         }
       }
     } catch {

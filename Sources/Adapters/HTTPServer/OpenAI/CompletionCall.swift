@@ -43,8 +43,8 @@ final class CompletionCall: Sendable {
   /// - Parameter trace: where the call stands in a trace.
   func run(in trace: ServiceContext) async -> CallOutcome {
     do {
-      let request = try await ServiceContext.withValue(trace) { try await admitted() }
-      try await ServiceContext.withValue(context.withCaller(trace)) {
+      try await ServiceContext.withValue(trace) {
+        let request = try await admitted()
         if request.isStream { try await self.stream(request) } else { try await whole(request) }
       }
       return CallOutcome(status: 200)

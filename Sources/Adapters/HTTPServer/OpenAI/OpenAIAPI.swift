@@ -56,7 +56,7 @@ final class OpenAIAPI: Sendable {
       case .embeddings:
         let request = try OpenAIRequestReading.read(
           EmbeddingsRequest.self, from: try await body(of: head, &reader))
-        return try await Responder.withCaller(of: context) { try await embed(request, context) }
+        return try await embed(request, context)
       case .chatCompletions, .completions:
         throw ContractError(.internal, "a completion is not answered here")
       }

@@ -37,7 +37,7 @@ struct Responder: Sendable {
       deadline: (try? timeout.get()).flatMap { $0 }.map { start + $0 })
     var trace = ServiceContext.topLevel
     tracing.instrument.extract(head, into: &trace, using: HeaderExtractor())
-    trace.requestID = context.requestID
+    trace.setLogMetadata(of: context)
     let span = RequestSpan(head, template: match.template, in: &trace, by: tracing)
     defer { span.end() }
 
@@ -158,9 +158,7 @@ struct Responder: Sendable {
         // Before the body is read: who is nobody need not send one.
         try await binding.admit(call.context, by: services.authenticate)
         let incoming = try await wire.read(from: &body)
-        return try await Self.withCaller(of: call.context) {
-          try wire.answer(try await services.call(binding, incoming, call.context))
-        }
+        return try wire.answer(try await services.call(binding, incoming, call.context))
       } catch {
         return wire.refusal(error)
       }
@@ -168,13 +166,6 @@ struct Responder: Sendable {
       // Streams are not whole; `respond` has taken them.
       return Answer(ContractError(.internal, "a stream cannot be answered whole"))
     }
-  }
-}
-
-extension Responder {
-  /// Runs a call with its caller in the context of logs.
-  static func withCaller<Value>(of context: CallContext, _ body: () async throws -> Value) async throws -> Value {
-    try await context.withCallerInLogs(body)
   }
 }
 

@@ -34,9 +34,7 @@ struct StreamingCall {
       try await binding.admit(context, by: services.authenticate)
       let incoming = try await stream.read(from: &reader)
       try await stream.accompany { [services, binding, context] in
-        try await Responder.withCaller(of: context) {
-          try await services.stream(binding, incoming, context) { try await stream.send($0) }
-        }
+        try await services.stream(binding, incoming, context) { try await stream.send($0) }
       }
       try await stream.finish()
       return CallOutcome(status: 200)

@@ -3,14 +3,10 @@ package import ServiceContextModule
 
 /// Takes what belongs to every line of a request from the current `ServiceContext`.
 ///
-/// Adapters do not know this target. They declare a `ServiceContextKey` of their own whose `Value` has a description and
-/// whose `nameOverride` is one of ``names``, and set it: the name is what connects them. The text is made where a line is
-/// written, which is not for every request.
+/// Adapters do not know this target. They declare a `ServiceContextKey` of their own whose `Value` is a
+/// `Logger.MetadataProvider`, and set it: it is asked where a line is written, which is not for every request.
 package enum ContextMetadata {
-  /// The names of the context keys whose values go into each line.
-  package static let names: Set<String> = ["request_id", "user_id", "organization_id"]
-
-  /// A provider of `trace_id`, `span_id` and of the values of ``names``.
+  /// A provider of `trace_id`, `span_id` and of what the providers in the context have.
   package static let provider = Logger.MetadataProvider {
     ServiceContext.current.map(metadata(of:)) ?? [:]
   }
@@ -18,9 +14,9 @@ package enum ContextMetadata {
   /// The metadata of one context.
   package static func metadata(of context: ServiceContext) -> Logger.Metadata {
     var metadata: Logger.Metadata = [:]
-    context.forEach { key, value in
-      guard names.contains(key.name), let value = value as? any CustomStringConvertible else { return }
-      metadata[key.name] = .string(value.description)
+    context.forEach { _, value in
+      guard let provider = value as? Logger.MetadataProvider else { return }
+      metadata.merge(provider.get()) { _, new in new }
     }
     if let trace = context.traceContext {
       metadata["trace_id"] = .stringConvertible(trace.traceID)
