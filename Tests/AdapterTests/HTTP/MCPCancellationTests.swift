@@ -1,4 +1,5 @@
 import Application
+import Logging
 import NIOCore
 import NIOEmbedded
 import NIOHTTP1
@@ -115,11 +116,14 @@ struct MCPCancellationTests {
   func leftBefore() async throws {
     let told = Mutex<[String]>([])
     let channel = NIOAsyncTestingChannel()
+    let connections = ConnectionChannel(
+      completions: nil, limits: HTTPLimits(), open: OpenConnections(),
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    ) { _, _, _ in
+      Issue.record("nothing was asked for")
+    }
     try await channel.testingEventLoop.executeInContext {
-      try channel.pipeline.syncOperations.addHandler(
-        ConnectionHandler(completions: nil, limits: HTTPLimits(), open: OpenConnections()) { _ in
-          Issue.record("nothing was asked for")
-        })
+      try channel.pipeline.syncOperations.addHandler(ConnectionHandler(of: connections))
     }
     try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).get()
     await MCPCalls.watch(channel) { told.withLock { $0.append("before") } }

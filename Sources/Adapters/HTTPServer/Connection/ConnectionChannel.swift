@@ -8,7 +8,9 @@ import NIOHTTPTypes
 ///
 /// What Hummingbird needs is added to a connection when it gets its first request: one that only ever asks for completions
 /// has no more than its handler.
-struct ConnectionChannel: HTTPChannelHandler {
+///
+/// A class: of so many settings together each connection would hold a copy.
+final class ConnectionChannel: HTTPChannelHandler {
   /// Nothing: a connection looks after itself.
   struct Value: ServerChildChannelValue {
     let channel: any Channel
@@ -19,6 +21,18 @@ struct ConnectionChannel: HTTPChannelHandler {
   let completions: CompletionCalls?
   let limits: HTTPLimits
   let open: OpenConnections
+  private let logger: Logger
+
+  init(
+    completions: CompletionCalls?, limits: HTTPLimits, open: OpenConnections, logger: Logger,
+    responder: @escaping HTTPChannelHandler.Responder
+  ) {
+    self.completions = completions
+    self.limits = limits
+    self.open = open
+    self.logger = logger
+    self.responder = responder
+  }
 
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
     channel.eventLoop.makeCompletedFuture {
@@ -35,8 +49,7 @@ struct ConnectionChannel: HTTPChannelHandler {
         withPipeliningAssistance: false, withErrorHandling: false, withOutboundHeaderValidation: false,
         withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoder)
       open.opened(channel)
-      try pipeline.addHandler(
-        ConnectionHandler(completions: completions, limits: limits, open: open) { [self] in serve($0, logger) })
+      try pipeline.addHandler(ConnectionHandler(of: self))
       return Value(channel: channel)
     }
   }
@@ -44,8 +57,8 @@ struct ConnectionChannel: HTTPChannelHandler {
   /// Returns at once.
   func handle(value: Value, logger: Logger) async {}
 
-  /// Has Hummingbird answer the requests of a connection.
-  private func serve(_ connection: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>, _ logger: Logger) {
-    open.serve(connection.channel) { await handleHTTP(asyncChannel: connection, logger: logger) }
+  /// Has Hummingbird answer the requests of a connection until it ends.
+  func serve(_ connection: NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>) {
+    open.serve(connection.channel) { [self] in await handleHTTP(asyncChannel: connection, logger: logger) }
   }
 }

@@ -28,13 +28,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
     case over
   }
 
-  private let serve: Serve
   /// Whether Hummingbird answers those requests that are not for completions.
   private var isAttached = false
-  private let completions: CompletionCalls?
-  private let open: OpenConnections
-  private let limits: HTTPLimits
-  private let idleTime: TimeAmount
+  private let owner: ConnectionChannel
 
   private var state = State.idle
   private var waiting = CircularBuffer<HTTPServerRequestPart>()
@@ -50,17 +46,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
   private var lastSeen = NIODeadline.now()
   private var idleTimer: Scheduled<Void>?
 
-  /// Has Hummingbird answer the requests of a connection, until it ends.
-  typealias Serve = (NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>) -> Void
-
   /// Makes the handler of a connection that is open.
-  init(completions: CompletionCalls?, limits: HTTPLimits, open: OpenConnections, serve: @escaping Serve) {
-    self.completions = completions
-    self.open = open
-    self.serve = serve
-    self.limits = limits
-    idleTime = .seconds(limits.idleSeconds)
-  }
+  init(of owner: ConnectionChannel) { self.owner = owner }
+
+  private var idleTime: TimeAmount { .seconds(owner.limits.idleSeconds) }
 
   // What comes in
 
@@ -77,7 +66,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
   private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
     switch (state, part) {
     case (.idle, .head(let head)):
-      if let exchange = completions?.exchange(for: head, on: context, in: self) {
+      if let exchange = owner.completions?.exchange(for: head, on: context, in: self) {
         state = .completing(exchange)
         exchange.begin()
       } else {
@@ -104,7 +93,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     if case .dataReceivedInErrorState(_, let bytes)? = error as? ByteToMessageDecoderError {
       refusedBytes += bytes.readableBytes
-      if refusedBytes > limits.drainedBody { context.close(promise: nil) }
+      if refusedBytes > owner.limits.drainedBody { context.close(promise: nil) }
       return
     }
     guard error is HTTPParserError else {
@@ -175,7 +164,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     idleTimer?.cancel()
     idleTimer = nil
     if case .completing(let exchange) = last { exchange.abandon() }
-    open.closed(context.channel)
+    owner.open.closed(context.channel)
   }
 
   // What goes out
@@ -255,7 +244,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     do {
       let pipeline = context.pipeline.syncOperations
       try pipeline.addHandlers(HTTP1ToHTTPServerCodec(secure: false), ParserRefusals())
-      serve(
+      owner.serve(
         try NIOAsyncChannel(
           wrappingChannelSynchronously: context.channel, configuration: .init(isOutboundHalfClosureEnabled: true)))
     } catch {

@@ -77,9 +77,10 @@ package struct HTTPService: Service {
     serverLogger.logLevel = max(serverLogger.logLevel, .warning)
     let (host, onListening, open) = (configuration.host, onListening, open)
     let connections = ConnectionChannel(
-      responder: { [responder] request, response, channel in
-        try await responder.respond(to: request, response, channel)
-      }, completions: completions, limits: configuration.limits, open: open)
+      completions: completions, limits: configuration.limits, open: open, logger: serverLogger
+    ) { [responder] request, response, channel in
+      try await responder.respond(to: request, response, channel)
+    }
     let server = connections.server(
       configuration: ServerConfiguration(
         address: .hostname(host, port: configuration.port), backlog: configuration.backlog),
