@@ -31,9 +31,6 @@ final class OpenConnections: Sendable {
 
   private let state = Mutex(State())
 
-  /// How many connections are open, and how many tasks run.
-  var load: (connections: Int, tasks: Int) { state.withLock { ($0.connections.count, $0.tasks) } }
-
   /// A connection has been made.
   func opened(_ channel: any Channel) {
     let isOver = state.withLock { state in
@@ -53,10 +50,13 @@ final class OpenConnections: Sendable {
     state.withLock { state in
       state.tasks += 1
       // It comes to its end only when this has let go of the lock.
-      state.connections[ObjectIdentifier(channel)]?.task = Task { [self] in
+      let task = Task { [self] in
         await body()
         ended()
       }
+      if state.isOver { task.cancel() }
+      // Of a connection that has ended meanwhile there is nothing to cancel, but it has to be read to its end.
+      state.connections[ObjectIdentifier(channel)]?.task = task
     }
   }
 

@@ -7,13 +7,15 @@ enum ContentType {
   ///
   /// - Throws: an ``HTTPRefusal`` of 415.
   static func check(_ head: RequestHead, is types: [String], unlessEmpty isEmpty: Bool) throws {
+    // Written for a refusal alone.
+    var list: String { types.joined(separator: " or ") }
     guard let type = head.mediaType else {
       if isEmpty { return }
-      throw HTTPRefusal.unsupportedMediaType("say what the body is: Content-Type: \(types.joined(separator: " or "))")
+      throw HTTPRefusal.unsupportedMediaType("say what the body is: Content-Type: \(list)")
     }
     guard types.contains(type) else {
       if isEmpty { return }
-      throw HTTPRefusal.unsupportedMediaType("the body must be \(types.joined(separator: " or "))")
+      throw HTTPRefusal.unsupportedMediaType("the body must be \(list)")
     }
     try checkCharset(head)
     if let coding = head[.contentEncoding], coding.lowercased() != "identity" {
