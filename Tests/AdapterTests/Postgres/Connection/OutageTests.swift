@@ -85,7 +85,17 @@ struct OutageTests {
 
       // Somebody else has the one connection: nothing is lent here that could come back.
       await database.close()
-      let other = try await PostgresConnection.connect(PostgresConfiguration(url: server.url("limited")))
+      // The server frees its place when it has seen the end of the connection before.
+      var connected: PostgresConnection?
+      _ = try await TestedDatabase.eventually {
+        do {
+          connected = try await PostgresConnection.connect(PostgresConfiguration(url: server.url("limited")))
+        } catch PostgresConnectionFailure.refused(sqlState: "53300") {
+          return false
+        }
+        return true
+      }
+      let other = try #require(connected)
       let refused = try Self.opened(server.url("limited"), tolerance: 0.2)
       let (failure, time) = await Self.timed(refused)
       #expect(failure == StorageFailure(PostgresConnectionFailure.refused(sqlState: "53300")))
